@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "treadle/log.h"
+#include "treadle/text.h"
+#include "treadle/value.h"
+
+/* Standard error goes into a file while a test runs. */
+struct capture {
+	FILE *file;
+	int stderr_fd;
+	char text[8192];
+};
+
+static int divert(void **state)
+{
+	struct capture *c = xcalloc(1, sizeof(*c));
+
+	c->file = tmpfile();
+	c->stderr_fd = dup(STDERR_FILENO);
+	*state = c;
+	return dup2(fileno(c->file), STDERR_FILENO) < 0;
+}
+
+static int restore(void **state)
+{
+	struct capture *c = *state;
+
+	dup2(c->stderr_fd, STDERR_FILENO);
+	close(c->stderr_fd);
+	fclose(c->file);
+	free(c);
+	return 0;
+}
+
+static const char *written(struct capture *c)
+{
+	ssize_t n = pread(fileno(c->file), c->text, sizeof(c->text) - 1, 0);
+
+	c->text[n > 0 ? n : 0] = '\0';
+	return c->text;
+}
+
+static const char *flushed(struct capture *c)
+{
+	log_flush();
+	return written(c);
+}
+
+static void a_line_says_what_happened_and_to_what(void **state)
+{
+	log_start("test", LOG_INFO, false);
+	log_info("step failed",
+		 ABOUT(.run = "01k", .step = "ship", .attempt = 2,
+		       .class = "timeout", .duration_ms = 30012),
+		 "tried again in %ds", 4);
+	assert_string_equal(flushed(*state) + strlen("12:04:31.207"),
+			    " info  step failed  run=01k step=ship attempt=2 "
+			    "class=timeout duration_ms=30012 -- tried again in "
+			    "4s\n");
+}
+
+static void a_line_may_be_about_nothing(void **state)
+{
+	log_start("test", LOG_INFO, false);
+	log_info("started", NULL, NULL);
+	assert_string_equal(flushed(*state) + strlen("12:04:31.207"),
+			    " info  started\n");
+}
+
+static void lines_wait_until_they_are_flushed(void **state)
+{
+	log_start("test", LOG_INFO, false);
+	log_info("one", NULL, NULL);
+	assert_string_equal(written(*state), "");
+	log_warn("two", NULL, NULL);
+	assert_non_null(strstr(written(*state), "one\n"));
+	assert_non_null(strstr(written(*state), "two\n"));
+}
+
+static void what_is_not_important_enough_is_left_out(void **state)
+{
+	log_start("test", LOG_WARN, false);
+	log_info("one", NULL, NULL);
+	log_debug("two", NULL, NULL);
+	assert_string_equal(flushed(*state), "");
+	assert_false(log_is_on(LOG_INFO));
+	assert_true(log_is_on(LOG_ERROR));
+}
+
+static void a_line_can_not_be_forged(void **state)
+{
+	log_start("test", LOG_INFO, false);
+	log_info("seen", ABOUT(.step = "a b=\"c\""), "x\n00:00 \033[31m");
+	assert_non_null(strstr(flushed(*state),
+			       " step=\"a b=\\\"c\\\"\" -- x\\n00:00 "
+			       "\\x1b[31m\n"));
+}
+
+static void json_holds_the_same(void **state)
+{
+	struct error err;
+	jv v;
+
+	log_start("test", LOG_INFO, true);
+	log_info("step done",
+		 ABOUT(.run = "01k", .attempt = 1, .duration_ms = 0.4),
+		 "a \"note\"\n");
+	assert_int_equal(json_parse(slice_of(flushed(*state)), &v, &err), 0);
+	v = jv_object_delete(v, jv_string("time"));
+	assert_true(
+		jv_equal(v, jv_parse("{\"level\":\"info\",\"program\":\"test\","
+				     "\"what\":\"step done\",\"run\":\"01k\","
+				     "\"attempt\":1,\"duration_ms\":0.4,"
+				     "\"note\":\"a \\\"note\\\"\\n\"}")));
+}
+
+static void secrets_are_masked_even_where_json_escapes_them(void **state)
+{
+	const char *text;
+
+	log_mask("pass\"word");
+	log_mask("pass");
+	log_start("test", LOG_INFO, true);
+	log_info("it is pass\"word", ABOUT(.step = "pass"), "%s",
+		 "a pass, a pass\"word.");
+	text = flushed(*state);
+	assert_null(strstr(text, "pass"));
+	assert_null(strstr(text, "word"));
+	assert_non_null(strstr(text, "a ***, a ***."));
+}
+
+static void a_secret_at_the_end_of_a_long_text_is_masked(void **state)
+{
+	char *text = xmalloc(4200);
+
+	memset(text, 'x', 4200);
+	snprintf(text + 4090, 100, "hunter2-hunter2");
+	log_mask("hunter2-hunter2");
+	log_start("test", LOG_INFO, false);
+	log_info("long", NULL, "%s", text);
+	assert_null(strstr(flushed(*state), "hunter"));
+	free(text);
+}
+
+static void other_texts_can_be_redacted(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	log_mask("s3cret");
+	log_mask("ab");
+	buf_init(&b, 100);
+	buf_adds(&b, "s3crets3cret ab s3cre");
+	log_redact(&b);
+	assert_string_equal(b.data, "****** ** s3cre");
+	buf_clear(&b);
+	log_redact(&b);
+	assert_string_equal(b.data, "");
+}
+
+static void a_worker_stands_on_every_later_line(void **state)
+{
+	log_start("test", LOG_INFO, false);
+	log_set_worker("w1");
+	log_info("one", ABOUT(.step = "a"), NULL);
+	log_set_worker("");
+	log_info("two", NULL, NULL);
+	assert_non_null(strstr(flushed(*state), "one  step=a worker=w1\n"));
+	assert_non_null(strstr(written(*state), "two\n"));
+}
+
+static void many_lines_arrive_in_order(void **state)
+{
+	char name[32];
+
+	log_start("test", LOG_INFO, false);
+	for (int i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "line %d", i);
+		log_info(name, NULL, NULL);
+	}
+	assert_true(strstr(flushed(*state), "line 7\n") <
+		    strstr(written(*state), "line 199\n"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, divert, restore)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_line_says_what_happened_and_to_what),
+		TEST(a_line_may_be_about_nothing),
+		TEST(lines_wait_until_they_are_flushed),
+		TEST(what_is_not_important_enough_is_left_out),
+		TEST(a_line_can_not_be_forged),
+		TEST(json_holds_the_same),
+		TEST(secrets_are_masked_even_where_json_escapes_them),
+		TEST(a_secret_at_the_end_of_a_long_text_is_masked),
+		TEST(other_texts_can_be_redacted),
+		TEST(a_worker_stands_on_every_later_line),
+		TEST(many_lines_arrive_in_order),
+	};
+
+	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
