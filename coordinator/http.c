@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+#include "http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "treadle/log.h"
+
+#define CONNECTIONS_MAX 256
+#define CONNECTIONS_MAX_EACH 64 /* for one address */
+#define CONNECTION_MEMORY ((size_t)16 << 10)
+#define IDLE_S 10
+#define BACKLOG 128
+
+struct http {
+	struct MHD_Daemon *daemon;
+	uv_poll_t poll;
+	uv_timer_t timer;
+	http_request_fn *on_request;
+	void *arg;
+	size_t open_requests;
+	int open_handles;
+	char url[128];
+};
+
+struct http_request {
+	struct http *http;
+	struct MHD_Connection *connection;
+	struct MHD_Response *response; /* once it is answered */
+	int status;
+	bool is_begun, is_suspended;
+};
+
+/* --- answers ---------------------------------------------------------------
+ */
+
+static struct MHD_Response *response_new(const struct http_content *content)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		content->body.len, (void *)content->body.data,
+		MHD_RESPMEM_MUST_COPY);
+	static const char *const headers[][2] = {
+		{MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"},
+		{"X-Content-Type-Options", "nosniff"},
+	};
+
+	must(r);
+	must(MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+				     content->type));
+	for (size_t i = 0; i < countof(headers); i++)
+		must(MHD_add_response_header(r, headers[i][0], headers[i][1]));
+	return r;
+}
+
+void http_answer(struct http_request *r, int status,
+		 const struct http_content *content)
+{
+	must(!r->response);
+	r->status = status;
+	r->response = response_new(content);
+	if (!r->is_suspended)
+		return;
+	/* The daemon will call on_access() again, which sends it. */
+	r->is_suspended = false;
+	MHD_resume_connection(r->connection);
+}
+
+static enum MHD_Result refuse_method(struct MHD_Connection *connection)
+{
+	static const struct http_content content = {
+		"text/plain; charset=utf-8", SLICE("only GET and HEAD\n")};
+	struct MHD_Response *response = response_new(&content);
+	enum MHD_Result result;
+
+	must(MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+				     "GET, HEAD"));
+	result = MHD_queue_response(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+				    response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* --- requests --------------------------------------------------------------
+ */
+
+static void *begin(struct http *h, struct MHD_Connection *connection)
+{
+	struct http_request *r = xcalloc(1, sizeof(*r));
+
+	r->http = h;
+	r->connection = connection;
+	h->open_requests++;
+	return r;
+}
+
+/*
+ * Called for each request at least twice: for its headers, when *state is
+ * still NULL, and when it is complete; once more after it was resumed.
+ */
+static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection,
+				 const char *path, const char *method,
+				 const char *version, const char *body,
+				 size_t *body_size, void **state)
+{
+	struct http *h = arg;
+	struct http_request *r = *state;
+
+	(void)version;
+	(void)body;
+	if (!r) {
+		if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
+		    strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+			return refuse_method(connection);
+		*state = begin(h, connection);
+		return MHD_YES;
+	}
+	if (*body_size) /* nobody sends one with GET: hang up */
+		return MHD_NO;
+	if (!r->is_begun) {
+		r->is_begun = true;
+		h->on_request(h->arg, r, path);
+	}
+	if (r->response)
+		return MHD_queue_response(connection, (unsigned)r->status,
+					  r->response);
+	r->is_suspended = true;
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection,
+			 void **state, enum MHD_RequestTerminationCode why)
+{
+	struct http *h = arg;
+	struct http_request *r = *state;
+
+	(void)connection;
+	(void)why;
+	if (!r)
+		return;
+	must(!r->is_suspended);
+	if (r->response)
+		MHD_destroy_response(r->response);
+	free(r);
+	*state = NULL;
+	h->open_requests--;
+}
+
+/* --- the loop --------------------------------------------------------------
+ */
+
+static void on_timer(uv_timer_t *timer);
+
+/* Lets the daemon work, and asks when it wants to be woken at the latest. */
+static void run(struct http *h)
+{
+	MHD_UNSIGNED_LONG_LONG timeout_ms;
+
+	MHD_run(h->daemon);
+	if (MHD_get_timeout(h->daemon, &timeout_ms) == MHD_YES)
+		uv_timer_start(&h->timer, on_timer, timeout_ms, 0);
+	else
+		uv_timer_stop(&h->timer);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	run(timer->data);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	run(poll->data);
+}
+
+/* --- listening -------------------------------------------------------------
+ */
+
+struct address {
+	char host[256];
+	char port[8];
+};
+
+static int address_parse(const char *listen, struct address *a,
+			 struct error *err)
+{
+	const char *colon = strrchr(listen, ':');
+	struct slice host, port;
+	int64_t number;
+
+	if (!colon)
+		goto malformed;
+	host = (struct slice){listen, (size_t)(colon - listen)};
+	port = slice_of(colon + 1);
+	if (slice_int(port, 0, 65535, &number) || port.len >= sizeof(a->port))
+		goto malformed;
+	if (host.len >= 2 && host.data[0] == '[') {
+		if (host.data[host.len - 1] != ']')
+			goto malformed;
+		host = (struct slice){host.data + 1, host.len - 2};
+	} else if (memchr(host.data, ':', host.len)) {
+		goto malformed;
+	}
+	if (host.len >= sizeof(a->host))
+		goto malformed;
+	snprintf(a->host, sizeof(a->host), "%.*s", (int)host.len, host.data);
+	snprintf(a->port, sizeof(a->port), "%s", port.data);
+	return 0;
+malformed:
+	return error_set(err, ERR_USAGE,
+			 "coordinator.listen is \"%s\", which is not an "
+			 "address and a port like 127.0.0.1:7420 or [::]:7420",
+			 listen);
+}
+
+int http_check(const char *listen, struct error *err)
+{
+	struct address a;
+
+	return address_parse(listen, &a, err);
+}
+
+/* A socket that listens, or -1 with errno set. */
+static int listen_at(const struct addrinfo *at)
+{
+	int fd = socket(at->ai_family,
+			at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			at->ai_protocol);
+	int one = 1, problem;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (!bind(fd, at->ai_addr, at->ai_addrlen) && !listen(fd, BACKLOG))
+		return fd;
+	problem = errno;
+	close(fd);
+	errno = problem;
+	return -1;
+}
+
+static int open_socket(const char *listen, struct error *err)
+{
+	static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+					      .ai_flags = AI_PASSIVE};
+	struct addrinfo *found = NULL;
+	struct address a;
+	int status, fd = -1;
+
+	if (address_parse(listen, &a, err))
+		return -1;
+	status = getaddrinfo(a.host[0] ? a.host : NULL, a.port, &hints, &found);
+	if (status)
+		return error_set(err, ERR_USAGE,
+				 "looking up coordinator.listen %s: %s", listen,
+				 gai_strerror(status));
+	for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
+		fd = listen_at(at);
+	if (fd < 0)
+		error_set(err, ERR_SYSTEM,
+			  "listening on %s: %s; choose another address with "
+			  "--coordinator-listen, or none with an empty one",
+			  listen, strerror(errno));
+	freeaddrinfo(found);
+	return fd;
+}
+
+static void set_url(struct http *h, int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	char host[64] = "?", port[8] = "?";
+
+	memset(&address, 0, sizeof(address));
+	getsockname(fd, (struct sockaddr *)&address, &len);
+	getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port,
+		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(h->url, sizeof(h->url),
+		 address.ss_family == AF_INET6 ? "http://[%s]:%s"
+					       : "http://%s:%s",
+		 host, port);
+}
+
+/* --- its life --------------------------------------------------------------
+ */
+
+static void on_panic(void *arg, const char *file, unsigned line,
+		     const char *reason)
+{
+	(void)arg;
+	must_fail(file, (int)line, reason ? reason : "libmicrohttpd");
+}
+
+__attribute__((format(printf, 2, 0))) static void on_message(void *arg,
+							     const char *fmt,
+							     va_list args)
+{
+	char text[256];
+
+	(void)arg;
+	if (!log_is_on(LOG_DEBUG))
+		return;
+	vsnprintf(text, sizeof(text), fmt, args);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("http", NULL, "%s", text);
+}
+
+static struct MHD_Daemon *daemon_start(struct http *h, int fd)
+{
+	/* The logger comes first, or MHD complains on standard error. */
+	return MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+		NULL, NULL, on_access, h, MHD_OPTION_EXTERNAL_LOGGER,
+		on_message, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		(unsigned)CONNECTIONS_MAX_EACH, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		CONNECTION_MEMORY, MHD_OPTION_END);
+}
+
+static void watch(struct http *h, uv_loop_t *loop)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+	must(info);
+	must(!uv_poll_init(loop, &h->poll, info->epoll_fd));
+	must(!uv_timer_init(loop, &h->timer));
+	h->poll.data = h;
+	h->timer.data = h;
+	h->open_handles = 2;
+	must(!uv_poll_start(&h->poll, UV_READABLE, on_readable));
+}
+
+int http_start(uv_loop_t *loop, const char *listen, http_request_fn *on_request,
+	       void *arg, struct http **out, struct error *err)
+{
+	struct http *h;
+	int fd = open_socket(listen, err);
+
+	if (fd < 0)
+		return -1;
+	MHD_set_panic_func(on_panic, NULL);
+	h = xcalloc(1, sizeof(*h));
+	h->on_request = on_request;
+	h->arg = arg;
+	set_url(h, fd);
+	h->daemon = daemon_start(h, fd);
+	if (!h->daemon) {
+		close(fd);
+		free(h);
+		return error_set(err, ERR_SYSTEM,
+				 "serving HTTP on %s: libmicrohttpd refused; "
+				 "--log-level debug says why",
+				 listen);
+	}
+	watch(h, loop);
+	*out = h;
+	return 0;
+}
+
+const char *http_url(const struct http *h)
+{
+	return h->url;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct http *h = handle->data;
+
+	if (--h->open_handles == 0)
+		free(h);
+}
+
+void http_stop(struct http *h)
+{
+	MHD_run(h->daemon); /* sends the last answers */
+	uv_poll_stop(&h->poll);
+	uv_close((uv_handle_t *)&h->poll, on_closed);
+	uv_close((uv_handle_t *)&h->timer, on_closed);
+	MHD_stop_daemon(h->daemon);
+	must(!h->open_requests);
+}
