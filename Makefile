@@ -1,0 +1,189 @@
+# Treadle. `make help` lists what can be made; everything goes to build/.
+#
+# Knobs: CC, CFLAGS, PREFIX, V=1 (show commands), T=PATTERN (tests to run),
+# SECONDS=N (how long each fuzz target runs).
+
+PREFIX ?= /usr/local
+VERSION := 0.1.0
+.DEFAULT_GOAL := all
+
+# --- modes: each has a folder of its own below build/ ----------------------
+# release: what is installed. test: sanitizers on, crash points compiled in.
+# coverage: counts lines and branches. fuzz: libFuzzer, needs clang.
+
+MODE ?= release
+OUT := build/$(MODE)
+GEN := build/gen
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+ifeq ($(MODE),release)
+CFLAGS ?= -O2 -g
+mode_cflags := -D_FORTIFY_SOURCE=2
+else ifeq ($(MODE),test)
+mode_cflags := -O1 -g -DTREADLE_TEST $(SANITIZE) -Werror
+else ifeq ($(MODE),coverage)
+mode_cflags := -O0 -g -DTREADLE_TEST --coverage
+else ifeq ($(MODE),fuzz)
+CC := clang
+mode_cflags := -O1 -g -DTREADLE_TEST $(SANITIZE) -fsanitize=fuzzer-no-link
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wwrite-strings -Wformat=2 -Wvla -Wpointer-arith -Wundef -Wconversion \
+	-Wno-sign-conversion
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE
+LDHARDENING := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+
+# --- libraries -------------------------------------------------------------
+
+PKG_CONFIG ?= pkg-config
+# msgpack-c is called `msgpack` in Debian 12 and `msgpack-c` in Debian 13.
+msgpack := $(shell $(PKG_CONFIG) --exists msgpack-c 2>/dev/null && \
+	echo msgpack-c || echo msgpack)
+common_pkgs := hiredis libuv yaml-0.1 $(msgpack) libgcrypt
+pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(common_pkgs) libcurl \
+	libmicrohttpd cmocka 2>/dev/null)
+common_libs = $(shell $(PKG_CONFIG) --libs $(common_pkgs)) -ljq -lm -lpthread
+worker_libs = $(shell $(PKG_CONFIG) --libs libcurl)
+coordinator_libs = $(shell $(PKG_CONFIG) --libs libmicrohttpd)
+unit_libs = $(shell $(PKG_CONFIG) --libs cmocka libcurl)
+
+compile = $(CC) -std=c11 -D_GNU_SOURCE -DTREADLE_VERSION='"$(VERSION)"' \
+	$(WARNINGS) $(HARDENING) $(mode_cflags) $(CFLAGS) \
+	-Iinclude -I$(GEN) $(pkg_cflags)
+link = $(CC) $(mode_cflags) $(CFLAGS) $(LDHARDENING) $(LDFLAGS)
+
+# --- sources: a new file needs no edit here, but for the order of the Lua ---
+
+obj = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+common_obj := $(call obj,$(wildcard common/*.c))
+worker_obj := $(call obj,$(wildcard worker/*.c))
+coordinator_obj := $(call obj,$(wildcard coordinator/*.c))
+producer_obj := $(call obj,$(wildcard producer/*.c))
+unit_bin := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/*.c))
+fuzz_bin := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*.c))
+bench_bin := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
+helper_bin := $(patsubst tests/helpers/%.c,$(OUT)/helpers/%, \
+	$(wildcard tests/helpers/*.c))
+lua_src := $(addprefix common/lua/,head.lua record.lua json.lua run.lua \
+	submit.lua worker.lua step.lua timer.lua reclaim.lua control.lua \
+	inspect.lua register.lua)
+programs := $(addprefix $(OUT)/,treadle treadle-worker treadle-coordinator)
+
+quiet = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)';)
+
+# --- programs ----------------------------------------------------------------
+
+all: deps $(programs) ## build the three programs into build/release
+
+$(OUT)/libtreadle.a: $(common_obj)
+	@rm -f $@
+	$(call quiet,AR,$@)$(AR) rcs $@ $^
+
+$(OUT)/treadle: $(producer_obj) $(OUT)/libtreadle.a
+	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs)
+
+$(OUT)/treadle-worker: $(worker_obj) $(OUT)/libtreadle.a
+	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(worker_libs)
+
+$(OUT)/treadle-coordinator: $(coordinator_obj) $(OUT)/libtreadle.a
+	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
+
+$(OUT)/obj/%.o: %.c $(GEN)/flags.$(MODE) | $(GEN)/library.inc
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(compile) -MMD -MP -c -o $@ $<
+
+# Changing a flag rebuilds what was made with the other one.
+$(GEN)/flags.$(MODE): FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS) $(mode_cflags) $(VERSION)' | cmp -s - $@ || \
+		echo '$(CC) $(CFLAGS) $(mode_cflags) $(VERSION)' > $@
+
+# --- embedded: the Lua library as bytes --------------------------------------
+
+$(GEN)/library.lua: $(lua_src)
+	@mkdir -p $(@D)
+	$(call quiet,CAT,$@)cat $(lua_src) > $@
+
+$(GEN)/library.inc: $(GEN)/library.lua
+	$(call quiet,EMBED,$@)od -An -v -tu1 $< | sed 's/  */,/g; s/^,//; s/$$/,/' > $@
+
+$(OUT)/obj/common/store.o: $(GEN)/library.inc
+
+# --- tests -------------------------------------------------------------------
+
+$(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libtreadle.a \
+		$(filter-out %/main.o,$(worker_obj))
+	@mkdir -p $(@D)
+	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(unit_libs)
+
+$(OUT)/helpers/%: $(OUT)/obj/tests/helpers/%.o $(OUT)/libtreadle.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
+
+$(OUT)/bench/%: $(OUT)/obj/bench/%.o $(OUT)/libtreadle.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
+
+$(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libtreadle.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK,$@)$(link) -fsanitize=fuzzer -o $@ $^ $(common_libs)
+
+built: $(programs) $(unit_bin) $(helper_bin)
+benches: $(programs) $(bench_bin)
+fuzzers: $(fuzz_bin)
+
+test: deps ## build with sanitizers and run every test (T=PATTERN for some)
+	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) built
+	@tests/run build/test $(T)
+
+lint: ## what keeps the house in order: floors, doors, lengths, style
+	@tests/lint.sh
+
+fuzz: deps ## run each fuzz target for SECONDS (10)
+	@$(MAKE) --no-print-directory MODE=fuzz -j$$(nproc) fuzzers
+	@tests/fuzz/run build/fuzz/fuzz $(or $(SECONDS),10)
+
+coverage: deps ## run the tests, print which part of the code they reach
+	@$(MAKE) --no-print-directory MODE=coverage -j$$(nproc) built
+	@tests/coverage build/coverage
+
+bench: deps ## measure speed and memory; prints a table, writes JSON
+	@$(MAKE) --no-print-directory MODE=release -j$$(nproc) benches
+	@bench/run build/release
+
+# --- the demo ----------------------------------------------------------------
+
+demo: deps ## make the picture book: build/demo/book.pdf
+	@$(MAKE) --no-print-directory MODE=release -j$$(nproc) all
+	@examples/picture-book/demo build/release
+
+# --- documents, installation -------------------------------------------------
+
+docs: all ## write the generated documents from the programs
+	@docs/generate build/release
+
+install: all ## install below PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 755 $(programs) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+
+deps: ## install what is missing to build and test (apt; else says what)
+	@config/deps $(MAKECMDGOALS)
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | \
+		sed 's/^\([a-z-]*\):.*## /\1\t/' | expand -t 12
+
+FORCE:
+.PHONY: all test lint fuzz coverage bench demo docs install deps clean help \
+	built benches fuzzers FORCE
+.SECONDARY:
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

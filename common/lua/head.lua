@@ -1,0 +1,152 @@
+#!lua name=treadle
+-- SPDX-License-Identifier: MIT
+--
+-- The library: every change of state of every run, as Redis Functions.
+--
+-- The files are joined in the order of the Makefile and read best in it:
+-- head, record, json, run, submit, worker, step, timer, reclaim, control,
+-- inspect, register. docs/INTERNALS.md describes the keys, the states and
+-- who performs which transition.
+--
+-- Rules. There is no rollback: a function reads its arguments and checks
+-- first, and writes last. TIME is asked once and passed down. Every loop has
+-- a bound. Payloads are opaque bytes, ids are strings. All keys are made
+-- from KEYS[1], the partition ("treadle:{0}"), so that all lie in one slot.
+
+-- VERSION is what a program and this library must agree on.
+-- Raise it when a reply, an argument or a key changes its meaning:
+--   1. raise it here (the programs read this very line);
+--   2. describe the change in docs/INTERNALS.md, "Versions";
+--   3. keep reading what the previous version wrote: its runs are still there.
+local VERSION = 1
+
+local GROUP = 'workers'
+local RUN_ID_LENGTH = 26
+local UNPACK_MAX = 1000 -- Lua's stack is bounded: variadic calls go in parts
+
+-- redis.call; it does not exist yet while the library is loaded (register).
+local call
+
+-- A reply that is a status, as redis.status_reply makes it.
+local function status(word)
+  return { ok = word }
+end
+
+-- Stops a function, before its first write, with an error for the caller.
+-- kind is one of the words that the programs know: errors.def.
+local function complain(kind, ...)
+  error({ complaint = kind .. ' ' .. string.format(...) })
+end
+
+-- Redis' clock in whole milliseconds, as a number and as text. What goes to
+-- Redis is passed as text: Lua and Redis print numbers dearly.
+local function clock()
+  local t = call('TIME')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  return now, string.format('%.0f', now)
+end
+
+-- A whole number as text. Printing is dear, and most numbers are small and
+-- come again, so those are kept.
+local small = {}
+local function text_of(n)
+  local text = small[n]
+  if not text then
+    text = string.format('%.0f', n)
+    if n >= 0 and n < 1000 then
+      small[n] = text
+    end
+  end
+  return text
+end
+
+local function to_number(text, what)
+  return tonumber(text) or complain('USAGE', '%s is not a number', what)
+end
+
+-- Calls a variadic command over a long list, in parts. `between` stands
+-- before the list, e.g. the name of the group for XACK; nil for none.
+local function call_many(command, key, between, list)
+  for first = 1, #list, UNPACK_MAX do
+    local last = math.min(first + UNPACK_MAX - 1, #list)
+    if between then
+      call(command, key, between, unpack(list, first, last))
+    else
+      call(command, key, unpack(list, first, last))
+    end
+  end
+end
+
+-- What one call gathers, to say it to Redis once, at the end: totals,
+-- acknowledged entries by queue, and runs that change their index.
+local function batch_new(p)
+  return { p = p, counts = {}, entries = {}, entering = {}, leaving = {},
+    finished = {}, deadlines = {} }
+end
+
+local function count(batch, name, increment)
+  batch.counts[name] = (batch.counts[name] or 0) + (increment or 1)
+end
+
+-- The entry leaves its stream and its pending list.
+local function finish_entry(batch, queue, entry)
+  local list = batch.entries[queue]
+  if not list then
+    list = {}
+    batch.entries[queue] = list
+  end
+  list[#list + 1] = entry
+end
+
+-- A run enters the index of a state.
+local function enter_index(batch, state, id)
+  local list = batch.entering[state]
+  if not list then
+    list = {}
+    batch.entering[state] = list
+  end
+  list[#list + 1] = '0'
+  list[#list + 1] = id
+end
+
+-- A run leaves the index of a state.
+local function leave_index(batch, state, id)
+  local list = batch.leaving[state]
+  if not list then
+    list = {}
+    batch.leaving[state] = list
+  end
+  list[#list + 1] = id
+end
+
+-- A run has finished at `now`, a text, and leaves the running ones. Whatever
+-- deadline it had is over.
+local function finish_run(batch, id, state, now)
+  leave_index(batch, 'running', id)
+  enter_index(batch, state, id)
+  local n = #batch.finished
+  batch.finished[n + 1], batch.finished[n + 2] = now, id
+  batch.deadlines[#batch.deadlines + 1] = id .. '/'
+  count(batch, 'runs_' .. state)
+end
+
+local function batch_end(batch)
+  local p = batch.p
+  for queue, list in pairs(batch.entries) do
+    local key = p .. 'queue:' .. queue
+    call_many('XACK', key, GROUP, list)
+    call_many('XDEL', key, nil, list)
+  end
+  for state, list in pairs(batch.leaving) do
+    call_many('ZREM', p .. 'runs:' .. state, nil, list)
+  end
+  for state, list in pairs(batch.entering) do
+    call_many('ZADD', p .. 'runs:' .. state, nil, list)
+  end
+  call_many('ZREM', p .. 'delayed', nil, batch.deadlines)
+  call_many('ZADD', p .. 'finished', nil, batch.finished)
+  for name, increment in pairs(batch.counts) do
+    call('HINCRBY', p .. 'counters', name, increment)
+  end
+end
+

@@ -1,0 +1,96 @@
+-- The record of a step: one readable line in the run's hash.
+--
+--   <state> <attempt> <recoveries> <entry> [<worker> <started> [<took>]]
+--   waiting <needs that are not done> [<attempts so far>]
+--
+-- It stays within 64 bytes, so that Redis keeps the hash compact. `attempt`
+-- counts the attempts that have begun: in `ready` the next one is one more.
+-- In `ready` the word `more` in the worker's place says that earlier tries
+-- left something for the next one: a memo, or a count (`again:<step>`).
+
+local record = {}
+
+local RECORD = '^(%l+) (%d+) ?(%d*) ?(%S*) ?(%S*) ?(%d*) ?(%d*)$'
+
+-- Returns state, attempt, recoveries, entry, worker, started, took; numbers
+-- but for the texts. No record at all is the state `waiting`.
+function record.read(text)
+  if not text then
+    return 'waiting', 0, 0, ''
+  end
+  local state, attempt, recoveries, entry, worker, started, took =
+    string.match(text, RECORD)
+  if state == 'waiting' then
+    return state, tonumber(recoveries) or 0, 0, ''
+  end
+  return state, tonumber(attempt), tonumber(recoveries), entry, worker,
+    tonumber(started), tonumber(took)
+end
+
+-- How many needs of a step aren't done, by its record; `all` without one.
+function record.needs_left(text, all)
+  return text and tonumber(string.match(text, '^waiting (%d+)')) or all
+end
+
+function record.ready(attempt, recoveries, entry, has_more)
+  return 'ready ' .. attempt .. ' ' .. recoveries .. ' ' .. entry ..
+    (has_more and ' more' or '')
+end
+
+function record.running(attempt, recoveries, entry, worker, started)
+  return 'running ' .. attempt .. ' ' .. recoveries .. ' ' .. entry .. ' ' ..
+    worker .. ' ' .. started
+end
+
+-- The same step after its attempt: `text` is what it was while running, of
+-- which only the state changes; how long it took is put behind.
+function record.ended(state, text, started, now)
+  return state .. string.sub(text, 8) .. ' ' ..
+    text_of(math.max(0, now - started))
+end
+
+-- The state of a run and how many of its steps aren't done stand in one
+-- field: "running 3", "failed 2", "done 0"; `again` behind it says that an
+-- operator has had it retried, so that records may count earlier attempts.
+local run_state = {}
+
+-- Returns the state, how many steps are left, and whether it is `again`.
+function run_state.read(text)
+  if string.sub(text, 1, 8) == 'running ' then
+    local left = tonumber(string.sub(text, 9))
+    if left then
+      return 'running', left, false
+    end
+  end
+  local state, left, again = string.match(text, '^(%l+) (%d+)(.*)$')
+  return state, tonumber(left), again ~= ''
+end
+
+function run_state.write(state, left, is_again)
+  return state .. ' ' .. text_of(left) .. (is_again and ' again' or '')
+end
+
+-- Definitions are addressed by content, hence never change: what was decoded
+-- once is kept. A full table is dropped whole; it fills again in no time.
+local definition = { kept = {}, count = 0 }
+local DEFINITIONS_MAX = 256
+
+-- The graph of a definition, or nil if it isn't stored. Form: INTERNALS.md.
+function definition.get(p, digest)
+  local graph = definition.kept[digest]
+  if graph then
+    return graph
+  end
+  local bytes = call('HGET', p .. 'def:' .. digest, 'graph')
+  if not bytes then
+    return nil
+  end
+  graph = cmsgpack.unpack(bytes)
+  if definition.count >= DEFINITIONS_MAX then
+    definition.kept, definition.count = {}, 0
+  end
+  definition.kept[digest] = graph
+  definition.count = definition.count + 1
+  return graph
+end
+

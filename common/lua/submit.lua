@@ -1,0 +1,133 @@
+-- Producers: definitions and runs.
+
+local submit = {}
+
+-- Stores a definition under its digest.
+-- DIGEST CANONICAL GRAPH. Returns OK, or KNOWN if it was there.
+-- Afterwards: runs of it can be submitted, for a day at least.
+function submit.define(p, args)
+  local digest, canonical, graph_bytes = args[1], args[2], args[3]
+  if #args ~= 3 or digest == '' then
+    complain('USAGE', 'define takes DIGEST CANONICAL GRAPH')
+  end
+  local key = p .. 'def:' .. digest
+  if call('EXISTS', key) == 1 then
+    return status('KNOWN')
+  end
+  local graph = cmsgpack.unpack(graph_bytes)
+  local now = clock()
+  call('HSET', key, 'canonical', canonical, 'graph', graph_bytes,
+    'name', graph.name, 'runs', 0, 'defined_at', now)
+  call('ZADD', p .. 'definitions', now, digest)
+  call_many('SADD', p .. 'queues', nil, graph.queues)
+  return status('OK')
+end
+
+-- The answer for a run whose key of idempotency is known, or nil.
+local function find_by_key(p, key, content)
+  local known = call('HGET', p .. 'keys', key)
+  if not known then
+    return nil
+  end
+  local id = string.sub(known, 1, RUN_ID_LENGTH)
+  local is_same = string.sub(known, RUN_ID_LENGTH + 2) == content
+  return (is_same and 'EXISTS ' or 'CONFLICT ') .. id
+end
+
+-- What one submission says; the deadline is that of the workflow if 0.
+local function create(batch, id, digest, graph, input, key, deadline, now,
+    now_text)
+  local p = batch.p
+  local fields = { 'state', run_state.write('running', graph.total),
+    'workflow', graph.name, 'def', digest, 'submitted_at', now_text }
+  local n = #fields
+  if key ~= '' then
+    fields[n + 1], fields[n + 2] = 'key', key
+    n = n + 2
+  end
+  if deadline > 0 then
+    local due = text_of(now + deadline)
+    fields[n + 1], fields[n + 2] = 'deadline_at', due
+    n = n + 2
+    run.schedule(p, id .. '/', due)
+  end
+  for _, name in ipairs(graph.roots) do
+    local entry = run.enqueue(p, id, name, graph.steps[name].queue)
+    fields[n + 1], fields[n + 2] = 'step:' .. name, 'ready 0 0 ' .. entry
+    n = n + 2
+  end
+  call('HSET', p .. 'run:' .. id, unpack(fields))
+  if input ~= '' then
+    call('HSET', p .. 'out:' .. id, '.input', input)
+  end
+  enter_index(batch, 'running', id)
+end
+
+local function check_submissions(args)
+  if #args == 0 or #args % 5 ~= 0 then
+    complain('USAGE', 'submit takes (RUN DIGEST INPUT KEY DEADLINE_MS)...')
+  end
+  for i = 1, #args, 5 do
+    if #args[i] ~= RUN_ID_LENGTH then
+      complain('USAGE', 'a run id has %d characters', RUN_ID_LENGTH)
+    end
+    to_number(args[i + 4], 'DEADLINE_MS')
+  end
+end
+
+-- One submission. users counts new runs by digest; false: not stored.
+local function submit_one(batch, users, args, i, now, now_text)
+  local p = batch.p
+  local id, digest, input, key = args[i], args[i + 1], args[i + 2], args[i + 3]
+  local content = key ~= '' and redis.sha1hex(digest .. input)
+  local known = content and find_by_key(p, key, content)
+  if known then
+    return known
+  end
+  if users[digest] == nil then
+    -- What is kept in Lua may be gone from Redis: FLUSHALL, sweep.
+    users[digest] = call('EXISTS', p .. 'def:' .. digest) == 1 and 0
+  end
+  local graph = users[digest] and definition.get(p, digest)
+  if not graph then
+    return 'UNDEFINED'
+  elseif call('EXISTS', p .. 'run:' .. id) == 1 then
+    return 'EXISTS ' .. id
+  end
+  local deadline = args[i + 4] == '0' and graph.deadline or
+    tonumber(args[i + 4])
+  create(batch, id, digest, graph, input, key, deadline, now, now_text)
+  if content then
+    call('HSET', p .. 'keys', key, id .. ' ' .. content)
+  end
+  users[digest] = users[digest] + 1
+  return 'CREATED'
+end
+
+-- Creates runs and puts their first steps on their queues.
+-- (RUN DIGEST INPUT KEY DEADLINE_MS)... Returns for each: CREATED; `EXISTS
+-- <run>`, if this run or one of this key and content is there; `CONFLICT
+-- <run>`, if the key belongs to other content; UNDEFINED, if the definition
+-- isn't stored: nothing has happened for that run.
+-- Afterwards, if CREATED: the run is there and will reach a final state.
+function submit.submit(p, args)
+  check_submissions(args)
+  local now, now_text = clock()
+  local batch = batch_new(p)
+  local users, answers, created = {}, {}, 0
+  for i = 1, #args, 5 do
+    answers[#answers + 1] = submit_one(batch, users, args, i, now, now_text)
+  end
+  for digest, increment in pairs(users) do
+    if increment and increment > 0 then
+      run.use_definition(p, digest, increment, now_text)
+      created = created + increment
+    end
+  end
+  if created > 0 then
+    count(batch, 'submitted', created)
+  end
+  batch_end(batch)
+  return answers
+end
+

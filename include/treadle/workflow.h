@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TREADLE_WORKFLOW_H
+#define TREADLE_WORKFLOW_H
+
+#include "treadle/arena.h"
+#include "treadle/crypto.h"
+#include "treadle/retry.h"
+#include "treadle/template.h"
+#include "treadle/value.h"
+
+/*
+ * Workflows: the definition, validated.
+ *
+ * A workflow is read from YAML by the producer, which refuses what can't run
+ * with file, line and remedy. Its canonical form (the document with all
+ * defaults filled in, as msgpack with sorted keys) is stored in Redis under
+ * its digest; workers read that form again. The library needs only the shape
+ * of it: the graph, a second small msgpack, described in docs/INTERNALS.md.
+ */
+#define WORKFLOW_STEPS_MAX 1000
+#define WORKFLOW_NEEDS_MAX 10000 /* in all */
+#define WORKFLOW_SIZE_MAX (1 << 20)
+
+enum step_kind {
+#define STEP(kind, help) STEP_##kind,
+#define PARAM(kind, name, type, presence, help)
+#define END(kind)
+#include "treadle/steps.def"
+#undef STEP
+#undef PARAM
+#undef END
+	STEP_KIND_COUNT
+};
+
+const char *step_kind_text(enum step_kind kind);
+const char *step_kind_help(enum step_kind kind);
+
+struct step {
+	const char *name;
+	enum step_kind kind;
+	jv params; /* an object, as written, sizes and durations not yet read */
+	struct template *template; /* of params */
+	const char *queue;
+	int64_t timeout_ms; /* of one attempt */
+	struct retry_policy retry;
+	int recoveries_max;
+
+	const int *needs; /* indexes of steps, ascending */
+	size_t needs_count;
+	const int *next; /* the steps that need this one */
+	size_t next_count;
+
+	bool reads_input;
+	const int *reads; /* steps whose outputs the params read, ascending */
+	size_t reads_count;
+};
+
+struct workflow {
+	struct arena arena; /* owns all below but the jv and the templates */
+	const char *name;
+	const char *description; /* "" for none */
+	jv input;		 /* the schema of the input; invalid: any */
+	int64_t deadline_ms;	 /* of a run, or 0 */
+	struct step *steps;	 /* each after all that it needs */
+	size_t steps_count;
+
+	struct slice canonical; /* msgpack */
+	struct slice graph;	/* msgpack, for the library */
+	char digest[DIGEST_LEN + 1];
+};
+
+/*
+ * Reads and validates YAML. path stands in messages ("a.yaml:7: step ...").
+ * `output:` becomes a last step of that name, kind pass, which needs all
+ * steps that no other needs: a run's output is a checkpoint like any other.
+ */
+int workflow_parse(struct slice yaml, const char *path, struct workflow **w,
+		   struct error *err);
+
+/* Reads the canonical form; its expressions are compiled when first used. */
+int workflow_decode(struct slice canonical, struct workflow **w,
+		    struct error *err);
+
+void workflow_free(struct workflow *w);
+
+/* The step of that name, or NULL. */
+const struct step *workflow_find(const struct workflow *w, struct slice name);
+
+#endif
