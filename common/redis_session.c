@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+#include "redis_session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "treadle/clock.h"
+#include "treadle/crypto.h"
+#include "treadle/log.h"
+
+#include "redis_hello.h"
+
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 5000
+#define TICK_MS 5 /* the timer's precision: a scan must not come too often */
+#define SUSPECT_MS 20
+#define GREETING_MAX 65536
+
+/* --- time ---------------------------------------------------------------- */
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct redis *r = timer->data;
+
+	r->timer_at = NEVER;
+	redis_on_time(r);
+}
+
+void session_arm(struct redis *r, int64_t at)
+{
+	int64_t now, delay;
+
+	if (at >= r->timer_at || r->state == SESSION_STOPPING)
+		return;
+	now = clock_monotonic_ms();
+	delay = at - now > TICK_MS ? at - now : TICK_MS;
+	r->timer_at = now + delay;
+	uv_timer_start(&r->timer, on_timer, (uint64_t)delay, 0);
+}
+
+int64_t session_backoff_ms(unsigned tries)
+{
+	int64_t limit = BACKOFF_MAX_MS;
+
+	if (tries < 7 && (int64_t)BACKOFF_MIN_MS << tries < limit)
+		limit = (int64_t)BACKOFF_MIN_MS << tries;
+	return (int64_t)(crypto_random_u64() % (uint64_t)(limit + 1));
+}
+
+int64_t session_silence_at(const struct redis *r)
+{
+	if (r->state != SESSION_UP || !r->flight.head)
+		return NEVER;
+	return r->heard_at + r->timeout_ms + r->flight.head->block_ms;
+}
+
+/* --- going down ---------------------------------------------------------- */
+
+void session_close(struct redis *r)
+{
+	struct redis_link *link = r->link;
+
+	r->link = NULL;
+	r->is_congested = false;
+	r->id = -1;
+	if (link)
+		redis_link_stop(link);
+}
+
+/* A session that was of use, or lasted, makes the next one come soon. */
+static void plan_connect(struct redis *r)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (r->state == SESSION_UP && now - r->up_at > BACKOFF_MAX_MS)
+		r->tries = 0;
+	r->state = SESSION_DOWN;
+	r->connect_at = now + session_backoff_ms(r->tries++);
+	session_arm(r, r->connect_at);
+}
+
+void session_drop(struct redis *r, const struct error *reason)
+{
+	struct calls again = {0}, lost = {0};
+	struct call *call;
+	struct error why = *reason;
+
+	if (r->state == SESSION_DOWN || r->state == SESSION_STOPPING)
+		return;
+	session_close(r);
+	plan_connect(r);
+	r->reason = why;
+	calls_part(&r->flight, &again, &lost);
+	calls_prepend(&r->waiting, &again);
+	while ((call = calls_pop(&lost)))
+		call_fail(call, REDIS_LOST, &why);
+	if (r->is_outage_told || r->state == SESSION_STOPPING)
+		return;
+	r->is_outage_told = true;
+	if (r->on_state)
+		r->on_state(r->arg, &why);
+}
+
+static void on_down(void *arg, const struct error *reason)
+{
+	session_drop(arg, reason);
+}
+
+static void on_closed(void *arg)
+{
+	redis_release(arg);
+}
+
+/* --- coming up ----------------------------------------------------------- */
+
+/* Read at each try, so that a changed password is found. */
+static int read_password(const struct redis *r, char *text, size_t size,
+			 struct error *err)
+{
+	FILE *file = fopen(r->password_file, "re");
+	size_t len = file ? fread(text, 1, size - 1, file) : 0;
+
+	if (file)
+		fclose(file);
+	text[len] = '\0';
+	text[strcspn(text, "\r\n")] = '\0';
+	if (*text)
+		return 0;
+	return error_set(err, ERR_USAGE,
+			 "%s the file %s, named by --redis-password-file",
+			 file ? "no password in" : "cannot read",
+			 r->password_file);
+}
+
+static void on_up(void *arg)
+{
+	struct redis *r = arg;
+	const char *password = r->url.password;
+	char text[1024];
+	struct buf greeting;
+	struct error err;
+	uv_buf_t bytes;
+
+	if (*r->password_file) {
+		if (read_password(r, text, sizeof(text), &err) < 0) {
+			session_drop(r, &err);
+			return;
+		}
+		password = text;
+	}
+	if (password)
+		log_mask(password);
+	buf_init(&greeting, GREETING_MAX);
+	redis_hello_write(&greeting, &r->url, password, r->name, &r->greetings);
+	bytes = uv_buf_init(greeting.data, (unsigned)greeting.len);
+	r->state = SESSION_GREETING;
+	r->is_congested = true;
+	redis_link_push(r->link, &bytes, 1, 0);
+	buf_clear(&greeting);
+}
+
+static void on_greeting(struct redis *r, const struct reply *reply)
+{
+	struct error err;
+	int result;
+
+	if (r->id < 0)
+		result = redis_hello_read(reply, &r->url, &r->id, &err);
+	else
+		result = redis_select_read(reply, &r->url, &err);
+	if (result < 0) {
+		session_drop(r, &err);
+		return;
+	}
+	if (--r->greetings)
+		return;
+	r->state = SESSION_UP;
+	r->up_at = clock_monotonic_ms();
+	r->is_outage_told = false;
+	r->reason.kind = ERR_NONE;
+	session_arm(r, r->resume_min);
+	redis_flush(r);
+	if (r->on_state)
+		r->on_state(r->arg, NULL);
+}
+
+/* --- bytes --------------------------------------------------------------- */
+
+static void on_drained(void *arg)
+{
+	struct redis *r = arg;
+
+	r->is_congested = false;
+	redis_flush(r);
+}
+
+/* 1 if all replies were handled; 0 if the link is not ours any more. */
+static int read_replies(struct redis *r, struct error *err)
+{
+	const struct redis_link *link = r->link;
+	const struct reply *reply;
+	int got;
+
+	while ((got = resp_reader_next(r->reader, &reply, err)) > 0) {
+		if (r->state == SESSION_GREETING)
+			on_greeting(r, reply);
+		else
+			redis_on_answer(r, reply);
+		if (r->link != link)
+			return 0;
+	}
+	return got < 0 ? -1 : 1;
+}
+
+static void on_bytes(void *arg, struct slice bytes)
+{
+	struct redis *r = arg;
+	struct error err;
+
+	r->heard_at = clock_monotonic_ms();
+	r->is_suspect = false;
+	while (bytes.len) {
+		struct slice piece = bytes;
+		int result;
+
+		if (piece.len > RESP_FEED_MAX)
+			piece.len = RESP_FEED_MAX;
+		bytes.data += piece.len;
+		bytes.len -= piece.len;
+		resp_reader_feed(r->reader, piece);
+		result = read_replies(r, &err);
+		if (result < 0) {
+			error_prefix(&err, "lost redis at %s: ", r->url.shown);
+			session_drop(r, &err);
+		}
+		if (result <= 0)
+			return;
+	}
+	session_arm(r, session_silence_at(r));
+}
+
+/* --- what the time demands ----------------------------------------------- */
+
+static const struct redis_link_events events = {
+	.on_up = on_up,
+	.on_bytes = on_bytes,
+	.on_drained = on_drained,
+	.on_down = on_down,
+	.on_closed = on_closed,
+};
+
+static void connect_link(struct redis *r)
+{
+	struct error err;
+
+	r->state = SESSION_CONNECTING;
+	r->connect_at = clock_monotonic_ms() + r->connect_timeout_ms;
+	if (!r->url.shown && redis_url_parse(r->url_text, &r->url, &err) < 0) {
+		session_drop(r, &err);
+		return;
+	}
+	resp_reader_free(r->reader);
+	r->reader = resp_reader_new();
+	r->open++;
+	r->link = redis_link_start(r->loop, &r->url, r->tries, &events, r);
+}
+
+static void give_up_connecting(struct redis *r)
+{
+	char limit[DURATION_TEXT_MAX];
+	struct error err;
+
+	duration_human(r->connect_timeout_ms, limit);
+	error_set(&err, ERR_UNAVAILABLE,
+		  "cannot reach redis at %s: no answer within %s (is it "
+		  "running? set --redis-url or TREADLE_REDIS_URL)",
+		  r->url.shown, limit);
+	session_drop(r, &err);
+}
+
+/*
+ * After this process itself stood still the answer may be there, unread. So
+ * the first look only raises a suspicion, which any byte will dispel.
+ */
+static void check_silence(struct redis *r, int64_t now)
+{
+	char silence[DURATION_TEXT_MAX];
+	struct error err;
+
+	if (now < session_silence_at(r))
+		return;
+	if (!r->is_suspect) {
+		r->is_suspect = true;
+		r->heard_at += SUSPECT_MS + now - session_silence_at(r);
+		return;
+	}
+	duration_human(r->timeout_ms + r->flight.head->block_ms, silence);
+	error_set(&err, ERR_UNAVAILABLE,
+		  "lost redis at %s: it has been silent for %s", r->url.shown,
+		  silence);
+	session_drop(r, &err);
+}
+
+void session_check(struct redis *r, int64_t now)
+{
+	check_silence(r, now);
+	if (r->state == SESSION_DOWN && now >= r->connect_at)
+		connect_link(r);
+	else if ((r->state == SESSION_CONNECTING ||
+		  r->state == SESSION_GREETING) &&
+		 now >= r->connect_at)
+		give_up_connecting(r);
+	if (r->state != SESSION_UP)
+		session_arm(r, r->connect_at);
+	session_arm(r, session_silence_at(r));
+}

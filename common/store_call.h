@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TREADLE_STORE_CALL_H
+#define TREADLE_STORE_CALL_H
+
+#include "treadle/store_worker.h"
+
+/*
+ * The inside of the store: store.c has the calls, store_worker.c those of a
+ * worker, store_open.c what is done to Redis before them.
+ */
+struct store {
+	struct redis *redis;
+	char *url, *keys;
+	void (*on_stopped)(void *arg);
+	void *stopped_arg;
+	bool is_stopping;
+
+	/* store_open.c */
+	store_open_fn *on_open; /* NULL after it was called */
+	void *open_arg;
+	int64_t deadline_at;     /* of the opening, or -1 */
+	bool is_checking;        /* the library's version is being asked for */
+	bool is_loading;         /* the library is being loaded */
+	bool asks_again;         /* for the version, after that */
+	int64_t load_refused_at; /* monotonic, or -1 */
+	struct error load_error;
+
+	/* What answers are unpacked into; grows, and is kept. */
+	struct taken *taken;
+	size_t taken_size;
+	enum end_code *codes;
+	size_t codes_size;
+};
+
+struct store_call;
+
+/*
+ * Unpacks the reply and calls back; false, and no callback, if it has not the
+ * shape that was agreed. With failure it must call back.
+ */
+typedef bool store_read_fn(struct store_call *call, const struct reply *reply,
+			   const struct redis_failure *failure);
+
+struct store_call {
+	struct store *store;
+	enum store_function function;
+	size_t count; /* of items asked about */
+	store_read_fn *read;
+	union {
+		store_done_fn *done;
+		store_submit_fn *submit;
+		store_answer_fn *answer;
+		store_take_fn *take;
+		store_end_fn *end;
+		store_beat_fn *beat;
+		store_bytes_fn *bytes;
+	} to;
+	void *arg;
+};
+
+/* FCALL, the function's name, its one key. */
+void store_begin(struct store *s, enum store_function f, struct command *c);
+
+/* Sends what was begun; copies the call. */
+void store_send(struct store *s, struct command *c,
+		const struct store_call *call, int64_t deadline_ms);
+
+/* A read for calls that answer OK alone. */
+bool store_read_done(struct store_call *call, const struct reply *reply,
+		     const struct redis_failure *failure);
+
+/* The failure as the library, or as the loading of it, means it. */
+void store_explain_failure(const struct store *s, enum store_function f,
+			   struct redis_failure *failure);
+
+/* Sets what redis_start() is to tell us. */
+void store_open_options(struct store *s, struct redis_options *o);
+
+/* Begins to check the server and the library, if that is not being done. */
+void store_check(struct store *s);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "treadle/clock.h"
+#include "treadle/log.h"
+
+#include "library.h"
+#include "store_call.h"
+
+/*
+ * Before the first call, and after each reconnect (for it may be another
+ * Redis, or one that has lost its memory):
+ *
+ *   eviction policy --> version of the library --> open
+ *                            ^       | older
+ *                            `--load-'
+ *
+ * A library that is missing shows itself by "Function not found", here as
+ * later: it is loaded, and whatever was refused is sent again by redis.c.
+ */
+#define LOAD_PAUSE_MS 5000 /* after a refusal that waiting may not mend */
+#define NOT_FOUND "ERR Function not found"
+
+static void ask_version(struct store *s);
+
+static struct call_options opening(const struct store *s)
+{
+	struct call_options o = {.mode = CALL_REPLAY, .deadline_ms = -1};
+
+	if (!s->on_open || s->deadline_at < 0)
+		return o;
+	o.deadline_ms = s->deadline_at - clock_monotonic_ms();
+	if (o.deadline_ms < 0)
+		o.deadline_ms = 0;
+	return o;
+}
+
+/* Tells the opener, or, once it was told, the log. */
+static void finish(struct store *s, const struct error *err)
+{
+	store_open_fn *on_open = s->on_open;
+
+	s->is_checking = false;
+	s->on_open = NULL;
+	if (on_open)
+		on_open(s->open_arg, err);
+	else if (err)
+		log_error("redis not usable", NULL, "%s", err->text);
+}
+
+/* --- the library --------------------------------------------------------- */
+
+static void on_loaded(void *arg, const struct reply *reply,
+		      const struct redis_failure *failure)
+{
+	struct store *s = arg;
+
+	(void)reply;
+	s->is_loading = false;
+	if (failure && failure->cause == REDIS_STOPPED)
+		return;
+	if (failure) {
+		s->load_error = failure->error;
+		error_prefix(&s->load_error, "cannot load the library: ");
+		if (failure->cause == REDIS_REFUSED)
+			s->load_refused_at = clock_monotonic_ms();
+		if (!s->on_open)
+			log_error("library refused", NULL, "%s",
+				  s->load_error.text);
+	} else {
+		log_info("library loaded", NULL, "version %lld",
+			 (long long)library_version());
+	}
+	if (s->asks_again && failure)
+		finish(s, &s->load_error);
+	else if (s->asks_again)
+		ask_version(s);
+	s->asks_again = false;
+}
+
+/* True if the library is being loaded; false if that was just refused. */
+static bool load(struct store *s)
+{
+	struct call_options o = opening(s);
+	struct command c;
+
+	if (s->is_loading)
+		return true;
+	if (s->load_refused_at >= 0 &&
+	    clock_monotonic_ms() - s->load_refused_at < LOAD_PAUSE_MS)
+		return false;
+	if (!s->on_open)
+		log_warn("library missing", NULL,
+			 "redis has lost the functions, or has older ones: "
+			 "loading them");
+	s->is_loading = true;
+	s->load_refused_at = -1;
+	library_load_command(&c);
+	redis_call(s->redis, &c, &o, on_loaded, s);
+	return true;
+}
+
+static bool on_refused(void *arg, struct slice text)
+{
+	struct store *s = arg;
+
+	return slice_starts(text, NOT_FOUND) && load(s);
+}
+
+/* An older library is replaced, and then asked again. */
+static void judge_version(struct store *s, int64_t version)
+{
+	struct error err;
+
+	if (version > library_version()) {
+		error_set(&err, ERR_USAGE,
+			  "this program speaks version %lld of the library, "
+			  "redis has %lld: upgrade the program",
+			  (long long)library_version(), (long long)version);
+		finish(s, &err);
+	} else if (version == library_version()) {
+		finish(s, NULL);
+	} else if (load(s)) {
+		s->asks_again = true;
+	} else {
+		finish(s, &s->load_error);
+	}
+}
+
+static void on_version(void *arg, const struct reply *reply,
+		       const struct redis_failure *failure)
+{
+	struct store *s = arg;
+	struct redis_failure explained;
+
+	if (failure) {
+		explained = *failure;
+		store_explain_failure(s, STORE_version, &explained);
+		if (failure->cause != REDIS_STOPPED)
+			finish(s, &explained.error);
+		return;
+	}
+	judge_version(s, reply->type == REPLY_INTEGER ? reply->integer : 0);
+}
+
+static void ask_version(struct store *s)
+{
+	struct call_options o = opening(s);
+	struct command c;
+
+	store_begin(s, STORE_version, &c);
+	redis_call(s->redis, &c, &o, on_version, s);
+}
+
+/* --- the server ---------------------------------------------------------- */
+
+/* The value of a line "name:value" of INFO. */
+static struct slice info_value(struct slice info, const char *name)
+{
+	while (info.len) {
+		struct slice line = slice_cut(&info, '\n');
+
+		if (slice_is(slice_cut(&line, ':'), name))
+			return slice_trim(line);
+	}
+	return SLICE("");
+}
+
+/* Who may not read INFO is trusted to have set the policy. */
+static void on_info(void *arg, const struct reply *reply,
+		    const struct redis_failure *failure)
+{
+	struct store *s = arg;
+	struct slice policy = SLICE("");
+	struct error err;
+
+	if (failure && failure->cause == REDIS_STOPPED)
+		return;
+	if (failure && failure->cause != REDIS_REFUSED) {
+		finish(s, &failure->error);
+		return;
+	}
+	if (reply)
+		policy = info_value(reply->text, "maxmemory_policy");
+	if (policy.len == 0 || slice_is(policy, "noeviction")) {
+		ask_version(s);
+		return;
+	}
+	error_set(&err, ERR_UNAVAILABLE,
+		  "redis may throw away what it was asked to keep: its "
+		  "maxmemory-policy is %.*s (redis-cli config set "
+		  "maxmemory-policy noeviction)",
+		  (int)policy.len, policy.data);
+	finish(s, &err);
+}
+
+void store_check(struct store *s)
+{
+	struct call_options o = opening(s);
+	struct command c;
+
+	if (s->is_checking)
+		return;
+	s->is_checking = true;
+	s->load_refused_at = -1;
+	command_init(&c, "INFO");
+	command_text(&c, "memory");
+	redis_call(s->redis, &c, &o, on_info, s);
+}
+
+static void on_state(void *arg, const struct error *reason)
+{
+	struct store *s = arg;
+
+	if (!reason) {
+		log_debug("redis reached", NULL, "client %lld",
+			  (long long)redis_client_id(s->redis));
+		store_check(s);
+		return;
+	}
+	if (s->on_open && reason->kind != ERR_UNAVAILABLE)
+		finish(s, reason);
+	else
+		log_warn("redis unreachable", NULL, "%s -- trying again",
+			 reason->text);
+}
+
+void store_open_options(struct store *s, struct redis_options *o)
+{
+	o->on_state = on_state;
+	o->on_refused = on_refused;
+	o->arg = s;
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+#include "treadle/store_worker.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "store_call.h"
+
+/* --- commands ------------------------------------------------------------ */
+
+static void begin(struct store *s, enum store_function f, struct command *c,
+		  const char *worker)
+{
+	store_begin(s, f, c);
+	command_text(c, worker);
+}
+
+static void command_ref(struct command *c, const struct step_ref *ref)
+{
+	command_text(c, ref->queue);
+	command_text(c, ref->entry);
+	command_text(c, ref->run);
+	command_text(c, ref->step);
+}
+
+static void command_attempt(struct command *c, const struct step_ref *ref)
+{
+	command_ref(c, ref);
+	command_int(c, ref->attempt);
+}
+
+/* --- beginning attempts -------------------------------------------------- */
+
+static struct slice text_or_empty(const struct reply *reply)
+{
+	return reply->type == REPLY_TEXT ? reply->text : SLICE("");
+}
+
+static bool read_ints(const struct reply *items, int **fields, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].type != REPLY_INTEGER || items[i].integer < 0 ||
+		    items[i].integer > INT_MAX)
+			return false;
+		*fields[i] = (int)items[i].integer;
+	}
+	return true;
+}
+
+/* What is not to be run is answered by a word. */
+static bool read_take_word(const struct reply *item, struct taken *t)
+{
+	static const struct {
+		const char *word;
+		enum take_code code;
+	} words[] = {{"DROPPED", TAKE_DROPPED},
+		     {"PAUSED", TAKE_PAUSED},
+		     {"LOST", TAKE_LOST}};
+
+	for (size_t i = 0; i < countof(words); i++) {
+		if (slice_is(item->text, words[i].word)) {
+			t->code = words[i].code;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* digest, four numbers, the run's deadline, memo, input, outputs it reads */
+static bool read_taken(const struct reply *item, struct taken *t)
+{
+	int *numbers[] = {&t->attempt, &t->attempt_base, &t->recoveries,
+			  &t->generation};
+	const struct reply *fields = item->items;
+
+	if (item->type != REPLY_ARRAY)
+		return read_take_word(item, t);
+	if (item->count < 8 || fields[0].type != REPLY_TEXT ||
+	    fields[5].type != REPLY_INTEGER ||
+	    !read_ints(fields + 1, numbers, countof(numbers)))
+		return false;
+	t->code = TAKE_RUN;
+	t->digest = fields[0].text;
+	t->deadline_at = fields[5].integer;
+	t->memo = text_or_empty(&fields[6]);
+	t->input = text_or_empty(&fields[7]);
+	t->reads = fields + 8;
+	t->reads_count = item->count - 8;
+	return true;
+}
+
+static bool read_take(struct store_call *call, const struct reply *reply,
+		      const struct redis_failure *failure)
+{
+	struct store *s = call->store;
+
+	if (failure) {
+		call->to.take(call->arg, NULL, 0, failure);
+		return true;
+	}
+	if (reply->count != call->count + 1 ||
+	    reply->items[0].type != REPLY_INTEGER)
+		return false;
+	if (s->taken_size < call->count) {
+		s->taken_size = call->count;
+		s->taken =
+			xrealloc(s->taken, s->taken_size * sizeof(*s->taken));
+	}
+	for (size_t i = 0; i < call->count; i++) {
+		s->taken[i] = (struct taken){.now = reply->items[0].integer,
+					     .digest = SLICE(""),
+					     .memo = SLICE(""),
+					     .input = SLICE("")};
+		if (!read_taken(&reply->items[i + 1], &s->taken[i]))
+			return false;
+	}
+	call->to.take(call->arg, s->taken, call->count, NULL);
+	return true;
+}
+
+void store_take(struct store *s, const char *worker,
+		const struct step_ref *refs, size_t count,
+		store_take_fn *on_taken, void *arg)
+{
+	struct store_call call = {.function = STORE_take,
+				  .count = count,
+				  .read = read_take,
+				  .to.take = on_taken,
+				  .arg = arg};
+	struct command c;
+
+	begin(s, STORE_take, &c, worker);
+	for (size_t i = 0; i < count; i++)
+		command_ref(&c, &refs[i]);
+	store_send(s, &c, &call, -1);
+}
+
+/* --- ending them --------------------------------------------------------- */
+
+static const char *const end_codes[] = {
+	[END_COMMITTED] = "COMMITTED", [END_DUPLICATE] = "DUPLICATE",
+	[END_FENCED] = "FENCED",       [END_CANCELLED] = "CANCELLED",
+	[END_GONE] = "GONE",
+};
+
+const char *end_code_text(enum end_code code)
+{
+	must((size_t)code < countof(end_codes));
+	return end_codes[code];
+}
+
+static bool read_end(const struct reply *item, enum end_code *code)
+{
+	for (size_t i = 0; i < countof(end_codes); i++) {
+		if (slice_is(item->text, end_codes[i])) {
+			*code = (enum end_code)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_ends(struct store_call *call, const struct reply *reply,
+		      const struct redis_failure *failure)
+{
+	struct store *s = call->store;
+
+	if (failure) {
+		call->to.end(call->arg, NULL, 0, failure);
+		return true;
+	}
+	if (reply->type != REPLY_ARRAY || reply->count != call->count)
+		return false;
+	if (s->codes_size < call->count) {
+		s->codes_size = call->count;
+		s->codes =
+			xrealloc(s->codes, s->codes_size * sizeof(*s->codes));
+	}
+	for (size_t i = 0; i < call->count; i++)
+		if (!read_end(&reply->items[i], &s->codes[i]))
+			return false;
+	call->to.end(call->arg, s->codes, call->count, NULL);
+	return true;
+}
+
+static void send_ends(struct store *s, enum store_function f, struct command *c,
+		      size_t count, store_end_fn *on_ended, void *arg)
+{
+	struct store_call call = {.function = f,
+				  .count = count,
+				  .read = read_ends,
+				  .to.end = on_ended,
+				  .arg = arg};
+
+	store_send(s, c, &call, -1);
+}
+
+void store_complete(struct store *s, const char *worker,
+		    const struct completion *done, size_t count,
+		    store_end_fn *on_ended, void *arg)
+{
+	struct command c;
+
+	begin(s, STORE_complete, &c, worker);
+	for (size_t i = 0; i < count; i++) {
+		command_attempt(&c, &done[i].ref);
+		command_slice(&c, done[i].output);
+	}
+	send_ends(s, STORE_complete, &c, count, on_ended, arg);
+}
+
+void store_fail(struct store *s, const char *worker, const struct fault *f,
+		size_t count, store_end_fn *on_ended, void *arg)
+{
+	struct command c;
+
+	begin(s, STORE_fail, &c, worker);
+	for (size_t i = 0; i < count; i++) {
+		const struct failure *why = &f[i].failure;
+
+		command_attempt(&c, &f[i].ref);
+		command_int(&c, f[i].delay_ms);
+		command_text(&c, failure_text(why->class));
+		command_int(&c, why->code);
+		command_slice(&c, why->detail);
+		command_slice(&c, f[i].log);
+	}
+	send_ends(s, STORE_fail, &c, count, on_ended, arg);
+}
+
+void store_defer(struct store *s, const char *worker, const struct deferral *d,
+		 size_t count, store_end_fn *on_ended, void *arg)
+{
+	struct command c;
+
+	begin(s, STORE_defer, &c, worker);
+	for (size_t i = 0; i < count; i++) {
+		command_attempt(&c, &d[i].ref);
+		command_int(&c, d[i].due_at);
+		command_slice(&c, d[i].memo);
+	}
+	send_ends(s, STORE_defer, &c, count, on_ended, arg);
+}
+
+void store_release(struct store *s, const char *worker,
+		   const struct step_ref *refs, size_t count,
+		   store_end_fn *on_ended, void *arg)
+{
+	struct command c;
+
+	begin(s, STORE_release, &c, worker);
+	for (size_t i = 0; i < count; i++)
+		command_ref(&c, &refs[i]);
+	send_ends(s, STORE_release, &c, count, on_ended, arg);
+}
+
+void store_note(struct store *s, const char *worker, const struct note *n,
+		size_t count, store_end_fn *on_noted, void *arg)
+{
+	struct command c;
+
+	begin(s, STORE_note, &c, worker);
+	for (size_t i = 0; i < count; i++) {
+		command_text(&c, n[i].ref.entry);
+		command_text(&c, n[i].ref.run);
+		command_text(&c, n[i].ref.step);
+		command_int(&c, n[i].ref.attempt);
+		command_slice(&c, n[i].progress);
+		command_slice(&c, n[i].memo);
+		command_slice(&c, n[i].cost);
+		command_slice(&c, n[i].log);
+	}
+	send_ends(s, STORE_note, &c, count, on_noted, arg);
+}
+
+/* --- the worker itself --------------------------------------------------- */
+
+void store_register(struct store *s, const struct registration *r,
+		    store_done_fn *on_done, void *arg)
+{
+	struct store_call call = {.function = STORE_register,
+				  .read = store_read_done,
+				  .to.done = on_done,
+				  .arg = arg};
+	struct command c;
+
+	begin(s, STORE_register, &c, r->worker);
+	command_int(&c, r->lease_ms);
+	command_text(&c, r->host);
+	command_int(&c, r->pid);
+	command_text(&c, r->version);
+	command_int(&c, r->slots);
+	for (size_t i = 0; i < r->queues->count; i++)
+		command_text(&c, r->queues->items[i]);
+	store_send(s, &c, &call, -1);
+}
+
+void store_leave(struct store *s, const char *worker, store_done_fn *on_done,
+		 void *arg)
+{
+	struct store_call call = {.function = STORE_leave,
+				  .read = store_read_done,
+				  .to.done = on_done,
+				  .arg = arg};
+	struct command c;
+
+	begin(s, STORE_leave, &c, worker);
+	store_send(s, &c, &call, -1);
+}
+
+static bool read_beat(struct store_call *call, const struct reply *reply,
+		      const struct redis_failure *failure)
+{
+	const struct reply *fields;
+	struct beat beat;
+
+	if (failure) {
+		call->to.beat(call->arg, NULL, failure);
+		return true;
+	}
+	fields = reply->items;
+	if (reply->count != 4 || fields[1].type != REPLY_INTEGER ||
+	    fields[2].type != REPLY_ARRAY || fields[3].type != REPLY_ARRAY)
+		return false;
+	beat = (struct beat){
+		.is_lost = slice_is(fields[0].text, "LOST"),
+		.now = fields[1].integer,
+		.cancelled = fields[2].items,
+		.cancelled_count = fields[2].count,
+		.paused = fields[3].items,
+		.paused_count = fields[3].count,
+	};
+	if (!beat.is_lost && !slice_is(fields[0].text, "LIVE"))
+		return false;
+	call->to.beat(call->arg, &beat, NULL);
+	return true;
+}
+
+void store_heartbeat(struct store *s, const char *worker, int64_t lease_ms,
+		     int64_t busy, const struct counter *counters, size_t count,
+		     store_beat_fn *on_beat, void *arg)
+{
+	struct store_call call = {.function = STORE_heartbeat,
+				  .read = read_beat,
+				  .to.beat = on_beat,
+				  .arg = arg};
+	struct command c;
+
+	begin(s, STORE_heartbeat, &c, worker);
+	command_int(&c, lease_ms);
+	command_int(&c, busy);
+	for (size_t i = 0; i < count; i++) {
+		command_text(&c, counters[i].name);
+		command_int(&c, counters[i].increment);
+	}
+	store_send(s, &c, &call, -1);
+}
+
+static bool read_definition(struct store_call *call, const struct reply *reply,
+			    const struct redis_failure *failure)
+{
+	if (reply && reply->type != REPLY_TEXT && reply->type != REPLY_NIL)
+		return false;
+	call->to.bytes(call->arg, reply ? reply->text : SLICE(""), failure);
+	return true;
+}
+
+void store_definition(struct store *s, struct slice digest,
+		      store_bytes_fn *on_bytes, void *arg)
+{
+	struct store_call call = {.function = STORE_definition,
+				  .read = read_definition,
+				  .to.bytes = on_bytes,
+				  .arg = arg};
+	struct command c;
+
+	store_begin(s, STORE_definition, &c);
+	command_slice(&c, digest);
+	store_send(s, &c, &call, -1);
+}
