@@ -86,6 +86,9 @@ function definition.get(p, digest)
     return nil
   end
   graph = cmsgpack.unpack(bytes)
+  for name, of in pairs(graph.steps) do
+    of.field = 'step:' .. name -- where its record stands in the run's hash
+  end
   if definition.count >= DEFINITIONS_MAX then
     definition.kept, definition.count = {}, 0
   end

@@ -135,11 +135,11 @@ end
 
 local HELD = '^running (%d+) (%d+) (%S+) (%S+) (%d+)$'
 
--- Why one who says he holds a step does not. ended_as: a state that this
--- very attempt may already have been put in.
-local function refusal(batch, text, entry, ended_as)
-  local state, _, _, at = record.read(text)
-  if at == entry and state == ended_as then
+-- Why one who says he holds a step does not. ended_as, attempt: the state
+-- that this very attempt may have been put in already, and its number then.
+local function refusal(batch, text, entry, ended_as, attempt)
+  local state, made, _, at = record.read(text)
+  if at == entry and state == ended_as and made == attempt then
     count(batch, 'duplicates')
     return 'DUPLICATE'
   elseif at == entry and state == 'cancelled' then
@@ -150,8 +150,10 @@ local function refusal(batch, text, entry, ended_as)
 end
 
 -- Reads a step on behalf of one who says he holds it. Returns `at` if he
--- does, else nil and the answer.
-local function read_held(batch, run_id, name, entry, attempt, ended_as)
+-- does, else nil and the answer. counted: the attempt's number in a record
+-- of state ended_as, if that is another one.
+local function read_held(batch, run_id, name, entry, attempt, ended_as,
+    counted)
   local v = call('HMGET', batch.p .. 'run:' .. run_id, 'state', 'def',
     'step:' .. name)
   local text = v[3]
@@ -161,7 +163,8 @@ local function read_held(batch, run_id, name, entry, attempt, ended_as)
   local made, recoveries, held, worker, started =
     string.match(text or '', HELD)
   if held ~= entry or made ~= attempt then
-    return nil, refusal(batch, text, entry, ended_as)
+    return nil, refusal(batch, text, entry, ended_as,
+      counted or tonumber(attempt))
   end
   local graph = definition.get(batch.p, v[2])
   if not graph then
@@ -187,7 +190,7 @@ local function advance(p, id, graph, name, is_again, fields)
     end
   end
   local n = #fields
-  fields[n + 1] = 'step:' .. name
+  fields[n + 1] = of.field
   if needs_left > 1 then
     fields[n + 2] = 'waiting ' .. needs_left - 1 ..
       (attempts > 0 and ' ' .. attempts or '')
@@ -198,48 +201,52 @@ local function advance(p, id, graph, name, is_again, fields)
     'ready 0 0 ' .. entry
 end
 
--- Commits one checkpoint of a step that is held; v is what was read of its
--- run: state, definition, record.
-local function commit(batch, id, name, graph, v, started, output, now,
-    now_text)
-  local p = batch.p
-  local of, key = graph.steps[name], p .. 'run:' .. id
-  local state, left, is_again = run_state.read(v[1])
-  call('HSET', p .. 'out:' .. id, name, output)
-  local fields = { 'step:' .. name, record.ended('done', v[3], started, now),
-    'state', '' }
-  if state == 'running' and left == 1 then
-    fields[4], fields[5], fields[6] = 'done 0', 'finished_at', now_text
+-- Writes the record and state of a committed step, and what follows from it:
+-- successors that become ready, or the end of the run.
+local function follow(batch, key, id, graph, of, text, run_text, now_text)
+  local state, left, is_again = run_state.read(run_text)
+  if state ~= 'running' then
+    call('HSET', key, of.field, text, 'state',
+      run_state.write(state, left - 1, is_again))
+  elseif left == 1 then
+    call('HSET', key, of.field, text, 'state', 'done 0', 'finished_at',
+      now_text)
     finish_run(batch, id, 'done', now_text)
   else
-    fields[4] = run_state.write(state, left - 1, is_again)
-  end
-  if state == 'running' then
+    local fields = { of.field, text, 'state',
+      run_state.write(state, left - 1, is_again) }
     for i = 1, #of.next do
-      advance(p, id, graph, of.next[i], is_again, fields)
+      advance(batch.p, id, graph, of.next[i], is_again, fields)
     end
+    call('HSET', key, unpack(fields))
   end
-  call('HSET', key, unpack(fields))
+end
+
+-- Commits one checkpoint. Returns the answer.
+local function complete_one(batch, entry, id, name, attempt, output, now,
+    now_text)
+  local p = batch.p
+  local key = p .. 'run:' .. id
+  local v = call('HMGET', key, 'state', 'def', 'step:' .. name)
+  local text = v[3]
+  local made, held, started = string.match(text or '',
+    '^running (%d+) %d+ (%S+) %S+ (%d+)$')
+  if held ~= entry or made ~= attempt then
+    return v[1] and refusal(batch, text, entry, 'done',
+      tonumber(attempt)) or 'GONE'
+  end
+  local graph = definition.get(p, v[2])
+  if not graph then
+    return 'GONE'
+  end
+  local of = graph.steps[name]
+  call('HSET', p .. 'out:' .. id, name, output)
+  follow(batch, key, id, graph, of, record.ended('done', text, started, now),
+    v[1], now_text)
   if of.kind ~= 'pass' then
     call('HDEL', p .. 'out:' .. id, '.memo:' .. name)
     call('HDEL', key, 'progress:' .. name)
   end
-end
-
-local function complete_one(batch, entry, id, name, attempt, output, now,
-    now_text)
-  local v = call('HMGET', batch.p .. 'run:' .. id, 'state', 'def',
-    'step:' .. name)
-  local made, held, started = string.match(v[3] or '',
-    '^running (%d+) %d+ (%S+) %S+ (%d+)$')
-  if held ~= entry or made ~= attempt then
-    return v[1] and refusal(batch, v[3], entry, 'done') or 'GONE'
-  end
-  local graph = definition.get(batch.p, v[2])
-  if not graph then
-    return 'GONE'
-  end
-  commit(batch, id, name, graph, v, started, output, now, now_text)
   return 'COMMITTED'
 end
 
@@ -343,7 +350,7 @@ function step.defer(p, args)
   local answer = {}
   for i = 2, #args, 7 do
     local at, why = read_held(batch, args[i + 2], args[i + 3], args[i + 1],
-      args[i + 4], 'delayed')
+      args[i + 4], 'delayed', tonumber(args[i + 4]) - 1)
     if at then
       if args[i + 6] ~= '' then
         call('HSET', p .. 'out:' .. at.id, '.memo:' .. at.name, args[i + 6])

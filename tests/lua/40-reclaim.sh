@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Lost workers: recoveries, the fence against zombies, poison, release.
+. "$(dirname "$0")/lib.sh"
+
+start_library
+define_all
+lose() { # WORKER: its lease has run out
+	redis ZADD "$P:workers" 1 "$1" >/dev/null
+	call reclaim c1 1000 100
+}
+
+r=$(run_id 1)
+register w1 >/dev/null
+call submit "$r" one '' '' 0 >/dev/null
+take w1
+said=$(lose w1)
+is 'its step is recovered' "$(query '.workers[0].recovered' <<<"$said")" 1
+is 'the worker is forgotten' "$(query '.workers[0].gone' <<<"$said")" true
+is 'no consumer is left behind' \
+	"$(redis XINFO CONSUMERS "$P:queue:q" | grep -c w1)" 0
+is 'a recovery is counted, no attempt' \
+	"$(field "$r" step:a | cut -d ' ' -f 1-3)" 'ready 0 1'
+is 'the zombie is fenced' "$(complete w1)" FENCED
+is 'the zombie hears that it is lost' \
+	"$(call heartbeat w1 15000 0 | head -n 1)" LOST
+is 'and can take nothing' "$(call take w1 q 1-1 "$r" a | sed -n 2p)" LOST
+
+register w2 >/dev/null
+take w2
+is 'another worker makes the same attempt' "$ATTEMPT" 1
+lose w2 >/dev/null
+is 'past its recoveries the step is dead' "$(state_of "$r" a)" dead
+is 'as lost' "$(field "$r" reason | query .class)" worker_lost
+is 'the queue is clean' "$(redis XLEN "$P:queue:q")" 0
+
+r=$(run_id 2)
+register w3 >/dev/null
+call submit "$r" one '' '' 0 >/dev/null
+read_entry w3 >/dev/null
+said=$(lose w3)
+is 'what was read but not taken is given back' \
+	"$(query '.workers[0].returned' <<<"$said")" 1
+is 'without counting anything' \
+	"$(field "$r" step:a | cut -d ' ' -f 1-3)" 'ready 0 0'
+
+register w4 >/dev/null
+take w4
+like 'a worker that holds something cannot leave' "$(call leave w4 2>&1)" \
+	'^CONFLICT '
+is 'a release hands it back' "$(call release w4 q "$ENTRY" "$r" a)" COMMITTED
+is 'and counts nothing' "$(field "$r" step:a | cut -d ' ' -f 1-3)" 'ready 0 0'
+is 'a second release finds nothing' \
+	"$(call release w4 q "$ENTRY" "$r" a)" FENCED
+is 'then it can leave' "$(call leave w4)" OK
+is 'and is gone' "$(redis EXISTS "$P:worker:w4")" 0
+
+register w5 >/dev/null
+is 'a live worker is left alone' \
+	"$(call reclaim c1 1000 100 | query '.workers | length')" 0
+redis ZADD "$P:workers" 99999999999999 w5 >/dev/null
+call reclaim c1 1000 100 >/dev/null
+ok 'a lease from before the clock went back is shortened' \
+	[ "$(redis ZSCORE "$P:workers" w5)" -lt 99999999999999 ]
+is 'counters arrive with a beat' "$(call heartbeat w5 15000 1 took:exec:5 3 \
+	| head -n 1; redis HGET "$P:counters" took:exec:5)" $'LIVE\n3'
+done_testing
