@@ -26,7 +26,8 @@ int schema_apply(jv schema, jv *value, struct error *err);
 
 /*
  * What the schema says of one property, for reading "-i key=value": the text
- * as it is where the type is string (or can be), else parsed as JSON.
+ * as it is where the type is string (or can be), else parsed as JSON. Where
+ * no type is declared: JSON if it is JSON, else the text. Gives *value.
  */
 int schema_read(jv schema, const char *key, struct slice text, jv *value,
 		struct error *err);

@@ -19,6 +19,7 @@
  */
 #define WORKFLOW_STEPS_MAX 1000
 #define WORKFLOW_NEEDS_MAX 10000 /* in all */
+#define WORKFLOW_READS_MAX 20000 /* in all */
 #define WORKFLOW_SIZE_MAX (1 << 20)
 
 enum step_kind {

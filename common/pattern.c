@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "pattern.h"
+
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COST_MAX 10000
+#define DEPTH_MAX 32
+
+/*
+ * How many states a pattern makes, about: each atom one, times the bounds of
+ * the repetitions it is in.
+ */
+struct estimate {
+	const char *at, *end;
+	long sums[DEPTH_MAX + 1]; /* of each open group */
+	int depth;
+	long last; /* of the atom before, which a bound multiplies */
+};
+
+static void skip_set(struct estimate *e)
+{
+	e->at++;
+	if (e->at < e->end && *e->at == '^')
+		e->at++;
+	if (e->at < e->end && *e->at == ']')
+		e->at++;
+	while (e->at < e->end && *e->at != ']')
+		e->at++;
+}
+
+/* At the brace of {3}, {3,} or {3,5}. */
+static void add_bound(struct estimate *e)
+{
+	long bound = 1, number = 0;
+
+	while (++e->at < e->end && *e->at != '}') {
+		if (*e->at >= '0' && *e->at <= '9' && number <= COST_MAX)
+			number = number * 10 + (*e->at - '0');
+		else
+			number = 0;
+		bound = number > bound ? number : bound;
+	}
+	e->sums[e->depth] += e->last * (bound - 1);
+	e->last *= bound;
+}
+
+static void add_atom(struct estimate *e, long cost)
+{
+	e->last = cost;
+	e->sums[e->depth] += cost;
+}
+
+/* False if it is too much. */
+static bool count(struct estimate *e)
+{
+	for (; e->at < e->end; e->at++) {
+		long group;
+		switch (*e->at) {
+		case '(':
+			if (e->depth == DEPTH_MAX)
+				return false;
+			e->sums[++e->depth] = 0;
+			break;
+		case ')':
+			group = e->sums[e->depth];
+			if (e->depth)
+				e->depth--;
+			else
+				e->sums[0] = group = 0;
+			add_atom(e, group ? group : 1);
+			break;
+		case '{':
+			add_bound(e);
+			break;
+		case '[':
+			skip_set(e);
+			add_atom(e, 1);
+			break;
+		case '\\':
+			e->at++;
+			/* fall through */
+		default:
+			add_atom(e, 1);
+		}
+		if (e->sums[e->depth] > COST_MAX || e->last > COST_MAX)
+			return false;
+	}
+	return true;
+}
+
+/* What other dialects mean by \d, POSIX takes for a plain d. */
+static int check_escapes(struct slice pattern, struct error *err)
+{
+	for (size_t i = 0; i + 1 < pattern.len; i++) {
+		if (pattern.data[i] != '\\')
+			continue;
+		char c = pattern.data[++i];
+		bool is_alnum = (c >= '0' && c <= '9') ||
+				(c >= 'a' && c <= 'z') ||
+				(c >= 'A' && c <= 'Z');
+		if (is_alnum && !strchr("wWsSbB", c))
+			return error_set(err, ERR_INPUT,
+					 "pattern has \"\\%c\", which POSIX "
+					 "expressions lack%s",
+					 c, c == 'd' ? ": write [0-9]" : "");
+	}
+	return 0;
+}
+
+int pattern_check(struct slice pattern, struct error *err)
+{
+	struct estimate e = {.at = pattern.data,
+			     .end = pattern.data + pattern.len};
+	char reason[128];
+	regex_t regex;
+
+	if (pattern.len > PATTERN_LEN_MAX)
+		return error_set(err, ERR_INPUT,
+				 "pattern is longer than %d bytes",
+				 PATTERN_LEN_MAX);
+	if (memchr(pattern.data, '\0', pattern.len))
+		return error_set(err, ERR_INPUT, "pattern has a NUL byte");
+	if (check_escapes(pattern, err) != 0)
+		return -1;
+	if (!count(&e))
+		return error_set(err, ERR_INPUT,
+				 "pattern repeats too much: use smaller "
+				 "bounds, or minLength and maxLength");
+	int code = regcomp(&regex, pattern.data, REG_EXTENDED | REG_NOSUB);
+	if (code == 0) {
+		regfree(&regex);
+		return 0;
+	}
+	regerror(code, &regex, reason, sizeof(reason));
+	return error_set(err, ERR_INPUT, "pattern can't be compiled: %s",
+			 reason);
+}
+
+bool pattern_matches(struct slice pattern, struct slice text)
+{
+	regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)text.len};
+	regex_t regex;
+
+	if (regcomp(&regex, pattern.data, REG_EXTENDED) != 0)
+		return false;
+	bool matches = regexec(&regex, text.data, 1, &range, REG_STARTEND) == 0;
+	regfree(&regex);
+	return matches;
+}
