@@ -210,13 +210,15 @@ static const char *const submit_codes[] = {
 	[SUBMIT_UNDEFINED] = "UNDEFINED",
 };
 
+/* "CREATED", "EXISTS <run>"... */
 static bool read_submitted(const struct reply *item, struct submitted *answer)
 {
-	if (item->type != REPLY_ARRAY || item->count != 2)
-		return false;
-	answer->run = item->items[1].text;
+	struct slice rest = item->text;
+	struct slice code = slice_cut(&rest, ' ');
+
+	answer->run = rest;
 	for (size_t i = 0; i < countof(submit_codes); i++) {
-		if (slice_is(item->items[0].text, submit_codes[i])) {
+		if (slice_is(code, submit_codes[i])) {
 			answer->code = (enum submit_code)i;
 			return true;
 		}

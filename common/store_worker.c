@@ -36,13 +36,17 @@ static struct slice text_or_empty(const struct reply *reply)
 	return reply->type == REPLY_TEXT ? reply->text : SLICE("");
 }
 
-static bool read_ints(const struct reply *items, int **fields, size_t count)
+/* "<attempt> <attempts before> <recoveries> <generation>" */
+static bool read_counts(struct slice text, struct taken *t)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (items[i].type != REPLY_INTEGER || items[i].integer < 0 ||
-		    items[i].integer > INT_MAX)
+	int *fields[] = {&t->attempt, &t->attempt_base, &t->recoveries,
+			 &t->generation};
+	int64_t number;
+
+	for (size_t i = 0; i < countof(fields); i++) {
+		if (slice_int(slice_cut(&text, ' '), 0, INT_MAX, &number))
 			return false;
-		*fields[i] = (int)items[i].integer;
+		*fields[i] = (int)number;
 	}
 	return true;
 }
@@ -66,26 +70,26 @@ static bool read_take_word(const struct reply *item, struct taken *t)
 	return false;
 }
 
-/* digest, four numbers, the run's deadline, memo, input, outputs it reads */
+/* digest, counts, then where the step reads any: memo, input, outputs */
 static bool read_taken(const struct reply *item, struct taken *t)
 {
-	int *numbers[] = {&t->attempt, &t->attempt_base, &t->recoveries,
-			  &t->generation};
 	const struct reply *fields = item->items;
 
 	if (item->type != REPLY_ARRAY)
 		return read_take_word(item, t);
-	if (item->count < 8 || fields[0].type != REPLY_TEXT ||
-	    fields[5].type != REPLY_INTEGER ||
-	    !read_ints(fields + 1, numbers, countof(numbers)))
+	if (item->count < 2 || fields[0].type != REPLY_TEXT ||
+	    !read_counts(fields[1].text, t))
 		return false;
 	t->code = TAKE_RUN;
 	t->digest = fields[0].text;
-	t->deadline_at = fields[5].integer;
-	t->memo = text_or_empty(&fields[6]);
-	t->input = text_or_empty(&fields[7]);
-	t->reads = fields + 8;
-	t->reads_count = item->count - 8;
+	if (item->count > 2)
+		t->memo = text_or_empty(&fields[2]);
+	if (item->count > 3)
+		t->input = text_or_empty(&fields[3]);
+	if (item->count > 4) {
+		t->reads = fields + 4;
+		t->reads_count = item->count - 4;
+	}
 	return true;
 }
 

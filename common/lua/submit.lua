@@ -90,7 +90,7 @@ local function submit_one(batch, users, args, i, now, now_text)
   end
   local graph = users[digest] and definition.get(p, digest)
   if not graph then
-    return 'UNDEFINED'
+    return 'UNDEFINED ' .. id
   elseif call('EXISTS', p .. 'run:' .. id) == 1 then
     return 'EXISTS ' .. id
   end
@@ -101,13 +101,13 @@ local function submit_one(batch, users, args, i, now, now_text)
     call('HSET', p .. 'keys', key, id .. ' ' .. content)
   end
   users[digest] = users[digest] + 1
-  return 'CREATED'
+  return 'CREATED ' .. id
 end
 
 -- Creates runs and puts their first steps on their queues.
--- (RUN DIGEST INPUT KEY DEADLINE_MS)... Returns for each: CREATED; `EXISTS
--- <run>`, if this run or one of this key and content is there; `CONFLICT
--- <run>`, if the key belongs to other content; UNDEFINED, if the definition
+-- (RUN DIGEST INPUT KEY DEADLINE_MS)... Returns "<code> <run>" for each:
+-- CREATED; EXISTS, if this run or one of this key and content is there;
+-- CONFLICT, if the key belongs to other content; UNDEFINED, if the definition
 -- isn't stored: nothing has happened for that run.
 -- Afterwards, if CREATED: the run is there and will reach a final state.
 function submit.submit(p, args)

@@ -61,7 +61,7 @@ struct submission {
 };
 struct submitted {
 	enum submit_code code;
-	struct slice run;
+	struct slice run; /* the one there is */
 };
 typedef void store_submit_fn(void *arg, const struct submitted *answers,
 			     size_t count,
