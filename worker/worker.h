@@ -72,6 +72,7 @@ struct attempt {
 	struct worker *worker;
 	enum attempt_state state;
 	enum attempt_stop stop;
+	bool is_forced; /* it was told to stop at once */
 	struct arena arena; /* for the kind; cleared when the attempt ends */
 
 	struct step_ref ref; /* points into the texts below */
@@ -124,7 +125,7 @@ struct kind {
 	void (*stop)(struct attempt *a, bool at_once);
 };
 
-#define STEP(kind, help) extern const struct kind step_##kind;
+#define STEP(name, help) extern const struct kind step_##name;
 #define PARAM(kind, name, type, presence, help)
 #define END(kind)
 #include "treadle/steps.def"

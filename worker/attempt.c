@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "treadle/clock.h"
+#include "treadle/log.h"
+
+#include "core.h"
+#include "crash.h"
+
+/*
+ * One attempt's life, state by state; core.h says who calls what.
+ *
+ *   TAKING --taken--> PREPARING --prepared--> [HELD] --> STARTED
+ *      `----------------`-----------------------`-----------`--> ENDING
+ *
+ * a->stop, once set, decides how it ends, whatever its kind says then.
+ */
+enum { STOP_PATIENCE_MS = 5000 };
+
+static void hand_back(struct attempt *a)
+{
+	if (a->stop == STOP_LOST)
+		table_remove(&a->worker->table, a);
+	else
+		report_released(a);
+}
+
+void attempt_dropped(struct attempt *a)
+{
+	table_remove(&a->worker->table, a);
+}
+
+/* --- from taken to started ------------------------------------------------ */
+
+/* Without a step there is no policy: what can pass is tried again. */
+static void fail(struct attempt *a, const struct failure *f)
+{
+	struct retry_policy policy = a->step ? a->step->retry : retry_default();
+	double random = (double)(crypto_random_u64() >> 11) / 9007199254740992.;
+
+	report_failed(a, f,
+		      retry_delay_ms(&policy, f, a->attempt - a->attempt_base,
+				     random));
+}
+
+static void fail_text(struct attempt *a, enum failure_class class,
+		      const char *text)
+{
+	fail(a, &(struct failure){.class = class,
+				  .retry_after_ms = -1,
+				  .detail = slice_of(text)});
+}
+
+static void set_idempotency_key(struct attempt *a)
+{
+	size_t size = sizeof(a->idempotency_key), run = strlen(a->run);
+	char *to = a->idempotency_key;
+
+	/* Once for each step: worth not to be a snprintf. */
+	must(run + 1 + strlen(a->name) < size);
+	memcpy(to, a->run, run);
+	to[run] = '/';
+	strcpy(to + run + 1, a->name);
+	if (a->generation > 0)
+		snprintf(to + strlen(to), size - strlen(to), "/%d",
+			 a->generation);
+}
+
+/* What take gave lives until its callback returns: copies what is needed. */
+static const struct taken *keep(struct attempt *a, const struct taken *t)
+{
+	struct taken *kept = arena_alloc(&a->arena, sizeof(*kept));
+	struct reply *reads = arena_calloc(&a->arena, t->reads_count + 1,
+					   sizeof(*reads));
+
+	*kept = *t;
+	kept->input = arena_copy(&a->arena, t->input);
+	for (size_t i = 0; i < t->reads_count; i++)
+		reads[i].text = arena_copy(&a->arena, t->reads[i].text);
+	kept->reads = reads;
+	return kept;
+}
+
+static void choose_plan(struct attempt *a, const struct taken *t)
+{
+	a->plan = definition_plan(a->definition, slice_of(a->name));
+	if (!a->plan) {
+		fail_text(a, FAILURE_UNSUPPORTED,
+			  "the definition has no step of this name");
+		return;
+	}
+	a->step = a->plan->step;
+	a->kind = a->plan->kind;
+	if (a->kind == &step_exec)
+		a->worker->fetch.is_exec_met = true;
+	attempt_prepare(a, t);
+}
+
+static void begin(struct attempt *a, const struct taken *t)
+{
+	struct worker *w = a->worker;
+
+	a->attempt = a->ref.attempt = t->attempt;
+	a->attempt_base = t->attempt_base;
+	a->recoveries = t->recoveries;
+	a->generation = t->generation;
+	a->deadline_at = t->deadline_at;
+	a->taken_at = t->now;
+	set_idempotency_key(a);
+	if (t->memo.len > 0 && msgpack_parse(t->memo, &a->memo, NULL) < 0)
+		a->memo = jv_invalid();
+	if (a->stop != STOP_NOT) {
+		hand_back(a);
+		return;
+	}
+	a->state = ATTEMPT_PREPARING;
+	if (definition_attach(&w->definitions, a, t->digest))
+		choose_plan(a, t);
+	else
+		a->work = (void *)keep(a, t);
+}
+
+void attempt_taken(struct attempt *a, const struct taken *t)
+{
+	worker_heard(a->worker, t->now);
+	switch (t->code) {
+	case TAKE_RUN:
+		begin(a, t);
+		return;
+	case TAKE_PAUSED:
+		fetch_pause(&a->worker->fetch, a->ref.queue);
+		break;
+	case TAKE_DROPPED:
+		log_debug("entry dropped", ABOUT(.run = a->run, .step = a->name),
+			  "it is not current any more");
+		break;
+	case TAKE_LOST:
+		break;
+	}
+	attempt_dropped(a);
+}
+
+void attempt_defined(struct attempt *a, const struct error *err)
+{
+	const struct taken *t = a->work;
+
+	a->work = NULL;
+	if (!err)
+		choose_plan(a, t);
+	else if (err->kind == ERR_UNAVAILABLE || err->kind == ERR_ABSENT)
+		fail_text(a, FAILURE_TRANSIENT, err->text);
+	else
+		fail_text(a, FAILURE_UNSUPPORTED, err->text);
+}
+
+static int64_t time_over_ms(const struct attempt *a)
+{
+	int64_t now = clock_monotonic_ms(), due = now + a->step->timeout_ms;
+	int64_t left;
+
+	if (a->deadline_at > 0) {
+		left = a->deadline_at - worker_redis_now(a->worker);
+		if (now + left < due)
+			due = now + left;
+	}
+	return due;
+}
+
+static void start(struct attempt *a)
+{
+	struct worker *w = a->worker;
+
+	crash_point("before-start");
+	a->state = ATTEMPT_STARTED;
+	a->begun_us = clock_monotonic_us();
+	if (a->kind == &step_exec)
+		w->exec_running++;
+	if (a->kind->stop)
+		alarm_set(&w->alarms, a, time_over_ms(a));
+	a->kind->start(a);
+}
+
+static bool must_be_held(const struct attempt *a)
+{
+	const struct worker *w = a->worker;
+
+	return a->kind == &step_exec &&
+	       w->exec_running >= w->config->worker.exec_slots;
+}
+
+void attempt_prepared(struct attempt *a, const struct error *err)
+{
+	struct worker *w = a->worker;
+
+	if (a->stop != STOP_NOT) {
+		hand_back(a);
+	} else if (err) {
+		fail_text(a, FAILURE_EXPRESSION, err->text);
+	} else if (must_be_held(a)) {
+		a->state = ATTEMPT_HELD;
+		list_push(&w->held, a);
+	} else {
+		start(a);
+	}
+}
+
+void attempts_start_held(struct worker *w)
+{
+	while (w->held.count > 0 && !must_be_held(w->held.first))
+		start(list_shift(&w->held));
+}
+
+/* --- stopping --------------------------------------------------------------- */
+
+static void stop_started(struct attempt *a, bool at_once)
+{
+	struct worker *w = a->worker;
+
+	a->is_forced = at_once;
+	if (at_once)
+		alarm_clear(&w->alarms, a);
+	else
+		alarm_set(&w->alarms, a,
+			  clock_monotonic_ms() + STOP_PATIENCE_MS);
+	a->kind->stop(a, at_once);
+}
+
+void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once)
+{
+	bool was_stopped = a->stop != STOP_NOT;
+
+	if (a->state == ATTEMPT_ENDING)
+		return;
+	/* Lost and cancelled outweigh what was decided before. */
+	if (!was_stopped || why == STOP_LOST || why == STOP_CANCELLED)
+		a->stop = why;
+	switch (a->state) {
+	case ATTEMPT_TAKING:
+		if (takes_forget(a->worker, a))
+			hand_back(a);
+		break;
+	case ATTEMPT_PREPARING:
+		/* The evaluator answers soon; a definition may take for ever. */
+		if (a->work) {
+			a->work = NULL;
+			definition_leave(a);
+			hand_back(a);
+		}
+		break;
+	case ATTEMPT_HELD:
+		list_remove(&a->worker->held, a);
+		hand_back(a);
+		break;
+	default:
+		if ((at_once && !a->is_forced) || !was_stopped)
+			stop_started(a, at_once);
+	}
+}
+
+void on_attempt_alarm(struct attempt *a)
+{
+	bool is_deadline = a->deadline_at > 0 &&
+			   worker_redis_now(a->worker) >= a->deadline_at;
+
+	if (a->stop != STOP_NOT)
+		attempt_stop(a, a->stop, true);
+	else
+		attempt_stop(a, is_deadline ? STOP_DEADLINE : STOP_TIMEOUT,
+			     false);
+}
+
+/* --- the end ------------------------------------------------------------- */
+
+/* The first of each end: true if the kind's word counts. */
+static bool let_go(struct attempt *a)
+{
+	must(a->state == ATTEMPT_STARTED);
+	alarm_clear(&a->worker->alarms, a);
+	if (a->kind == &step_exec)
+		a->worker->exec_running--;
+	a->end.took_ms = (double)(clock_monotonic_us() - a->begun_us) / 1000;
+	a->work = NULL;
+	return a->stop == STOP_NOT;
+}
+
+static void end_stopped(struct attempt *a)
+{
+	char limit[DURATION_TEXT_MAX], text[80];
+
+	switch (a->stop) {
+	case STOP_TIMEOUT:
+		snprintf(text, sizeof(text), "not finished within its %s",
+			 duration_human(a->step->timeout_ms, limit));
+		fail_text(a, FAILURE_TIMEOUT, text);
+		break;
+	case STOP_DEADLINE:
+		fail_text(a, FAILURE_DEADLINE,
+			  "not finished before the run's deadline");
+		break;
+	default:
+		hand_back(a);
+	}
+}
+
+void attempt_done(struct attempt *a, jv output)
+{
+	char limit[DURATION_TEXT_MAX], text[80];
+
+	if (!let_go(a)) {
+		jv_free(output);
+		end_stopped(a);
+	} else if (report_done(a, output) < 0) {
+		snprintf(text, sizeof(text), "the output exceeds %s",
+			 size_format(a->worker->config->worker.output_max,
+				     limit));
+		fail_text(a, FAILURE_TOO_LARGE, text);
+	}
+}
+
+void attempt_failed(struct attempt *a, const struct failure *f)
+{
+	if (let_go(a))
+		fail(a, f);
+	else
+		end_stopped(a);
+}
+
+void attempt_failed_text(struct attempt *a, enum failure_class class, int code,
+			 const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	attempt_failed(a, &(struct failure){.class = class,
+					    .code = code,
+					    .retry_after_ms = -1,
+					    .detail = slice_of(text)});
+}
+
+void attempt_deferred(struct attempt *a, int64_t due_at, jv memo)
+{
+	if (let_go(a)) {
+		report_deferred(a, due_at, memo);
+		return;
+	}
+	jv_free(memo);
+	end_stopped(a);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include "treadle/clock.h"
+#include "treadle/log.h"
+
+#include "core.h"
+#include "crash.h"
+#include "outcome.h"
+
+enum { REFUSED_PAUSE_MS = 1000, BYTES_KEPT = 256 << 10 };
+
+static struct outbox *outbox_of(struct attempt *a, enum verb verb)
+{
+	return &a->worker->reports.outboxes[verb];
+}
+
+void reports_init(struct reports *r, struct worker *w)
+{
+	for (enum verb v = 0; v < VERB_COUNT; v++) {
+		struct outbox *o = &r->outboxes[v];
+
+		*o = (struct outbox){
+			.worker = w, .verb = v, .batch_max = REPORT_MAX};
+		buf_init(&o->gathering.bytes, SIZE_MAX);
+		buf_init(&o->saying.bytes, SIZE_MAX);
+	}
+}
+
+void reports_clear(struct reports *r)
+{
+	for (enum verb v = 0; v < VERB_COUNT; v++) {
+		buf_clear(&r->outboxes[v].gathering.bytes);
+		buf_clear(&r->outboxes[v].saying.bytes);
+	}
+}
+
+/* The bytes from `at` on to the end of the box are what the attempt tells. */
+static void post(struct attempt *a, enum verb verb, size_t at)
+{
+	struct box *box = &outbox_of(a, verb)->gathering;
+
+	a->state = ATTEMPT_ENDING;
+	a->end.at = at;
+	a->end.len = box->bytes.len - at;
+	list_push(&box->attempts, a);
+}
+
+int report_done(struct attempt *a, jv output)
+{
+	struct buf *bytes = &outbox_of(a, VERB_COMPLETE)->gathering.bytes;
+	size_t at = bytes->len;
+	int status;
+
+	/* Bounding the buffer spares a second one and a copy. */
+	bytes->max = at + (size_t)a->worker->config->worker.output_max;
+	status = msgpack_print(output, bytes);
+	bytes->max = SIZE_MAX;
+	bytes->is_full = false;
+	jv_free(output);
+	if (status < 0) {
+		bytes->len = at;
+		return -1;
+	}
+	post(a, VERB_COMPLETE, at);
+	return 0;
+}
+
+void report_failed(struct attempt *a, const struct failure *f,
+		   int64_t delay_ms)
+{
+	struct buf *bytes = &outbox_of(a, VERB_FAIL)->gathering.bytes;
+	size_t at = bytes->len;
+
+	buf_add(bytes, f->detail.data, f->detail.len);
+	a->end.class = f->class;
+	a->end.code = f->code;
+	a->end.when = delay_ms;
+	post(a, VERB_FAIL, at);
+}
+
+void report_deferred(struct attempt *a, int64_t due_at, jv memo)
+{
+	struct buf *bytes = &outbox_of(a, VERB_DEFER)->gathering.bytes;
+	size_t at = bytes->len;
+
+	if (jv_is_valid(memo) && msgpack_print(memo, bytes) < 0)
+		bytes->len = at;
+	jv_free(memo);
+	a->end.when = due_at;
+	post(a, VERB_DEFER, at);
+}
+
+void report_released(struct attempt *a)
+{
+	struct buf *bytes = &outbox_of(a, VERB_RELEASE)->gathering.bytes;
+
+	post(a, VERB_RELEASE, bytes->len);
+}
+
+/*
+ * Refused for good: an answer of the library that we don't know how to mend.
+ * Results are never thrown away: they are said again, in ever smaller calls
+ * so that one bad end does not hold up the others.
+ */
+static void put_back(struct outbox *o, const struct redis_failure *failure)
+{
+	while (o->said_count > 0)
+		list_unshift(&o->saying.attempts, o->said[--o->said_count]);
+	if (failure->cause == REDIS_STOPPED)
+		return;
+	log_error("report refused", NULL, "%s: %s; tried again in %d ms",
+		  outcome_verb(o->verb), failure->error.text,
+		  REFUSED_PAUSE_MS);
+	if (o->batch_max > 1)
+		o->batch_max /= 2;
+	else
+		list_push(&o->saying.attempts,
+			  list_shift(&o->saying.attempts));
+	o->not_before = clock_monotonic_ms() + REFUSED_PAUSE_MS;
+	worker_wake_at(o->worker, o->not_before);
+}
+
+static void on_ended(void *arg, const enum end_code *codes, size_t count,
+		     const struct redis_failure *failure)
+{
+	struct outbox *o = arg;
+
+	if (failure) {
+		put_back(o, failure);
+		return;
+	}
+	crash_point_of("after-", outcome_verb(o->verb), "");
+	must(count == o->said_count);
+	for (size_t i = 0; i < count; i++) {
+		struct attempt *a = o->said[i];
+		const char *bytes = o->saying.bytes.data + a->end.at;
+
+		outcome_log(a, o->verb, codes[i],
+			    (struct slice){bytes, a->end.len});
+		table_remove(&o->worker->table, a);
+	}
+	o->said_count = 0;
+	if (o->batch_max < REPORT_MAX)
+		o->batch_max *= 2;
+}
+
+/* Takes the next batch out of what is being said. */
+static void choose(struct outbox *o)
+{
+	struct attempt *a;
+	size_t size = 0;
+
+	while ((a = o->saying.attempts.first) && o->said_count < o->batch_max) {
+		size += a->end.len;
+		if (o->said_count > 0 && size > REPORT_SIZE_MAX)
+			break;
+		o->said[o->said_count++] = list_shift(&o->saying.attempts);
+	}
+}
+
+static struct slice bytes_of(const struct outbox *o, const struct attempt *a)
+{
+	return (struct slice){o->saying.bytes.data + a->end.at, a->end.len};
+}
+
+static void say_complete(struct outbox *o)
+{
+	struct completion c[REPORT_MAX];
+
+	for (size_t i = 0; i < o->said_count; i++)
+		c[i] = (struct completion){
+			.ref = o->said[i]->ref,
+			.output = bytes_of(o, o->said[i])};
+	store_complete(o->worker->store, o->worker->id, c, o->said_count,
+		       on_ended, o);
+}
+
+static void say_fail(struct outbox *o)
+{
+	struct fault f[REPORT_MAX];
+
+	for (size_t i = 0; i < o->said_count; i++) {
+		struct attempt *a = o->said[i];
+
+		f[i] = (struct fault){
+			.ref = a->ref,
+			.delay_ms = a->end.when,
+			.failure = {.class = a->end.class,
+				    .code = a->end.code,
+				    .retry_after_ms = -1,
+				    .detail = bytes_of(o, a)},
+			.log = news_take_log(a)};
+	}
+	store_fail(o->worker->store, o->worker->id, f, o->said_count, on_ended,
+		   o);
+}
+
+static void say_defer(struct outbox *o)
+{
+	struct deferral d[REPORT_MAX];
+
+	for (size_t i = 0; i < o->said_count; i++)
+		d[i] = (struct deferral){.ref = o->said[i]->ref,
+					 .due_at = o->said[i]->end.when,
+					 .memo = bytes_of(o, o->said[i])};
+	store_defer(o->worker->store, o->worker->id, d, o->said_count,
+		    on_ended, o);
+}
+
+static void say_release(struct outbox *o)
+{
+	struct step_ref refs[REPORT_MAX];
+
+	for (size_t i = 0; i < o->said_count; i++)
+		refs[i] = o->said[i]->ref;
+	store_release(o->worker->store, o->worker->id, refs, o->said_count,
+		      on_ended, o);
+}
+
+static void (*const say[VERB_COUNT])(struct outbox *o) = {
+	[VERB_COMPLETE] = say_complete,
+	[VERB_FAIL] = say_fail,
+	[VERB_DEFER] = say_defer,
+	[VERB_RELEASE] = say_release,
+};
+
+/* All of the old box is said and answered: the new one becomes it. */
+static void swap(struct outbox *o)
+{
+	struct box box = o->saying;
+
+	o->saying = o->gathering;
+	o->gathering = box;
+	if (box.bytes.cap > BYTES_KEPT)
+		buf_clear(&o->gathering.bytes);
+	else
+		buf_reset(&o->gathering.bytes);
+}
+
+static void flush(struct outbox *o)
+{
+	if (o->said_count > 0)
+		return;
+	if (o->saying.attempts.count == 0)
+		swap(o);
+	if (o->saying.attempts.count == 0 ||
+	    (o->not_before > 0 && clock_monotonic_ms() < o->not_before))
+		return;
+	choose(o);
+	crash_point_of("before-", outcome_verb(o->verb), "");
+	say[o->verb](o);
+	crash_later("after-", outcome_verb(o->verb), "-sent");
+}
+
+void reports_flush(struct worker *w)
+{
+	for (enum verb v = 0; v < VERB_COUNT; v++)
+		flush(&w->reports.outboxes[v]);
+}
+
+static void drop(struct worker *w, struct attempt_list *l)
+{
+	struct attempt *a;
+
+	while ((a = list_shift(l)))
+		table_remove(&w->table, a);
+}
+
+void reports_drop(struct worker *w)
+{
+	for (enum verb v = 0; v < VERB_COUNT; v++) {
+		struct outbox *o = &w->reports.outboxes[v];
+
+		drop(w, &o->saying.attempts);
+		drop(w, &o->gathering.attempts);
+		buf_reset(&o->gathering.bytes);
+	}
+}

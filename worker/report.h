@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TREADLE_REPORT_H
+#define TREADLE_REPORT_H
+
+#include "table.h"
+
+/*
+ * Ends of attempts, on their way to Redis.
+ *
+ * For each verb an outbox: ends gather in it while the one before it is being
+ * said, in calls of a bounded size, one after the other. So batches grow by
+ * themselves while Redis is busy, and what waits is bounded by the slots.
+ */
+enum verb { VERB_COMPLETE, VERB_FAIL, VERB_DEFER, VERB_RELEASE, VERB_COUNT };
+
+#define REPORT_MAX 512		    /* ends in one call */
+#define REPORT_SIZE_MAX (1 << 20) /* bytes in one call, but for a large one */
+
+/* Attempts in the order of their ends, and the bytes that they tell. */
+struct box {
+	struct attempt_list attempts;
+	struct buf bytes;
+};
+
+struct outbox {
+	struct worker *worker;
+	enum verb verb;
+	struct box gathering, saying;
+	struct attempt *said[REPORT_MAX]; /* in the call that is under way */
+	size_t said_count;
+	size_t batch_max;   /* fewer after a refusal, to find out which */
+	int64_t not_before; /* monotonic, after a refusal */
+};
+
+struct reports {
+	struct outbox outboxes[VERB_COUNT];
+};
+
+void reports_init(struct reports *r, struct worker *w);
+void reports_clear(struct reports *r);
+
+/*
+ * The attempt ends so; its state becomes ENDING. The first returns -1, and
+ * does nothing, if the output is larger than worker.output_max.
+ */
+int report_done(struct attempt *a, jv output); /* owns output */
+/* delay_ms: until the next try, or -1 for none. Copies what f borrows. */
+void report_failed(struct attempt *a, const struct failure *f,
+		   int64_t delay_ms);
+void report_deferred(struct attempt *a, int64_t due_at, jv memo); /* owns */
+void report_released(struct attempt *a);
+
+void reports_flush(struct worker *w);
+/* Forgets what is not said yet; the attempts are removed. */
+void reports_drop(struct worker *w);
+
+#endif
