@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PRODUCER_HELP_H
+#define PRODUCER_HELP_H
+
+#include "output.h"
+#include "verb.h"
+
+/*
+ * Help, made from the verbs and the tables. docs/generate makes the man page
+ * from what is printed here: a head, "usage:", paragraphs, "options:" and
+ * "examples:".
+ */
+void help_overview(const struct output *o);
+void help_verb(const struct output *o, const struct verb *v);
+
+/* A topic: options, steps, failures, codes. False if there is none such. */
+bool help_topic(const struct output *o, const char *name);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PRODUCER_REPORT_H
+#define PRODUCER_REPORT_H
+
+#include "treadle/arena.h"
+#include "treadle/value.h"
+#include "output.h"
+
+/*
+ * A run in words: what the answer of `status` means to a person. All of them
+ * borrow; all append text that is not yet escaped.
+ */
+
+/* "step ship: timeout: took longer than 30s"; nothing for null. */
+void report_reason(struct buf *b, jv reason);
+
+/* What is worth knowing of a step beside its state: failure, progress, needs.
+ */
+void report_step(struct buf *b, jv step, int64_t now);
+
+/* "2 of 6 steps done" */
+void report_steps(struct buf *b, jv run);
+
+/* How long it took, or has taken since it was submitted. */
+int64_t report_span_ms(jv run, int64_t now);
+
+/* How long the current or last attempt took; -1 for none. */
+int64_t report_step_span_ms(jv step, int64_t now);
+
+/* How far a running step says it is, 0 to 1, or -1. */
+double report_progress(jv step);
+
+/* 0 for done, else 1: what `watch` and `submit --wait` exit with. */
+int report_exit_code(jv run);
+
+/* The whole screen of `treadle status`. */
+int report_print(const struct output *o, struct arena *arena, jv run);
+
+#endif
