@@ -10,9 +10,10 @@
 #include "lines.h"
 #include "submission.h"
 
-#define BATCHES 6                 /* on their way, or being filled */
-#define BATCH_BYTES_MAX (4 << 20) /* of inputs; then it is sent, full or not   \
-				   */
+#define BATCHES 6 /* on their way, or being filled */
+#define BATCH_BYTES_MAX                                                        \
+	(4 << 20) /* of inputs; then it is sent, full or not                   \
+		   */
 #define KEY_ROOM 320
 #define TRIES_MAX 3 /* of a batch whose definition is not there */
 
@@ -36,7 +37,7 @@ struct batch {
 
 struct bulk {
 	struct call *call;
-	struct session *session;
+	struct dialogue *dialogue;
 	const struct workflow *workflow;
 	struct lines lines;
 	const char *key, *key_field;
@@ -160,8 +161,9 @@ static void on_submitted(void *arg, const struct submitted *answers,
 		batch->count = 0;
 	} else if (!is_defined(answers, count) && ++batch->tries < TRIES_MAX) {
 		/* Repeating the batch is safe: its ids are the same. */
-		store_define(session_store(b->session), b->workflow,
-			     session_timeout_ms(b->session), on_defined, batch);
+		store_define(dialogue_store(b->dialogue), b->workflow,
+			     dialogue_timeout_ms(b->dialogue), on_defined,
+			     batch);
 		return;
 	}
 	must(failure || count == batch->count);
@@ -191,8 +193,8 @@ static void send_batch(struct batch *batch)
 			.deadline_ms = b->deadline_ms,
 		};
 	}
-	store_submit(session_store(b->session), batch->subs, batch->count,
-		     session_timeout_ms(b->session), on_submitted, batch);
+	store_submit(dialogue_store(b->dialogue), batch->subs, batch->count,
+		     dialogue_timeout_ms(b->dialogue), on_submitted, batch);
 }
 
 /* --- lines -------------------------------------------------------------------
@@ -391,7 +393,7 @@ static int finish(struct bulk *b, struct error *err)
 				 whole.text, all, all == 1 ? "" : "s",
 				 all == 1 ? "was" : "were");
 	}
-	if (session_is_interrupted(b->session)) {
+	if (dialogue_is_interrupted(b->dialogue)) {
 		output_printf(talk, "interrupted; %lld runs were submitted\n",
 			      all);
 		return 130;
@@ -404,34 +406,35 @@ static int finish(struct bulk *b, struct error *err)
 	return 0;
 }
 
-int bulk_submit(struct call *c, struct session *s, const struct workflow *w,
+int bulk_submit(struct call *c, struct dialogue *d, const struct workflow *w,
 		const char *path, struct error *err)
 {
-	struct bulk b = {.call = c, .session = s, .workflow = w};
+	struct bulk b = {.call = c, .dialogue = d, .workflow = w};
 
 	b.key = call_text(c, "--key", NULL);
 	b.key_field = call_text(c, "--key-field", NULL);
 	b.is_quiet = call_has(c, "--quiet");
 	b.batch_max = (size_t)c->config->producer.batch;
 	if (call_duration(c, "--deadline", &b.deadline_ms, err) != 0 ||
-	    lines_start(&b.lines, session_loop(s), path, on_more, &b, err) != 0)
+	    lines_start(&b.lines, dialogue_loop(d), path, on_more, &b, err) !=
+		    0)
 		return -1;
 	for (size_t i = 0; i < BATCHES; i++)
 		batch_init(&b, &b.batches[i]);
 	bar_begin(&b.bar, &c->talk, "runs submitted");
 
-	session_hold(s);
+	dialogue_hold(d);
 	pump(&b);
 	while (!b.is_read || b.used > 0) {
-		uv_run(session_loop(s), UV_RUN_ONCE);
-		if (session_is_interrupted(s) && !b.is_read) {
+		uv_run(dialogue_loop(d), UV_RUN_ONCE);
+		if (dialogue_is_interrupted(d) && !b.is_read) {
 			b.is_read = true;
 			pump(&b);
 		}
 	}
 	bar_end(&b.bar);
 	lines_stop(&b.lines);
-	uv_run(session_loop(s), UV_RUN_NOWAIT);
+	uv_run(dialogue_loop(d), UV_RUN_NOWAIT);
 	for (size_t i = 0; i < BATCHES; i++)
 		buf_clear(&b.batches[i].inputs);
 	fflush(c->out.file);

@@ -3,7 +3,7 @@
 #define PRODUCER_BULK_H
 
 #include "call.h"
-#include "session.h"
+#include "dialogue.h"
 #include "treadle/workflow.h"
 
 /*
@@ -18,7 +18,7 @@
  */
 
 /* Returns the exit code, or -1 and err. */
-int bulk_submit(struct call *c, struct session *s, const struct workflow *w,
+int bulk_submit(struct call *c, struct dialogue *d, const struct workflow *w,
 		const char *path, struct error *err);
 
 #endif

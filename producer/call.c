@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "treadle/clock.h"
-#include "session.h"
+#include "dialogue.h"
 
 static const struct verb_option *option_find(const struct verb *v,
 					     struct slice name)
@@ -131,16 +131,16 @@ int call_init(struct call *c, const struct verb *verb, char **argv, char **tail,
 
 void call_clear(struct call *c)
 {
-	session_close(c->session);
-	c->session = NULL;
+	dialogue_close(c->dialogue);
+	c->dialogue = NULL;
 	arena_clear(&c->arena);
 }
 
-struct session *call_session(struct call *c, struct error *err)
+struct dialogue *call_dialogue(struct call *c, struct error *err)
 {
-	if (!c->session)
-		c->session = session_open(c->config, c->is_explained, err);
-	return c->session;
+	if (!c->dialogue)
+		c->dialogue = dialogue_open(c->config, c->is_explained, err);
+	return c->dialogue;
 }
 
 static const struct call_flag *flag_find(const struct call *c, const char *name)

@@ -14,7 +14,7 @@
  * "--flag=VALUE", "-i VALUE" or "-iVALUE". What follows "--" is operands, or
  * a command for a verb that takes one.
  */
-struct session;
+struct dialogue;
 
 struct call {
 	const struct verb *verb;
@@ -30,7 +30,7 @@ struct call {
 	struct call_flag *flags;
 	size_t flags_count;
 
-	struct session *session; /* call_session() opens it */
+	struct dialogue *dialogue; /* call_dialogue() opens it */
 };
 
 struct call_flag {
@@ -47,10 +47,10 @@ struct call_flag {
  */
 int call_init(struct call *c, const struct verb *verb, char **argv, char **tail,
 	      struct error *err);
-void call_clear(struct call *c); /* closes the session */
+void call_clear(struct call *c); /* closes the dialogue */
 
-/* The session of this call, opened when first asked for, or NULL and err. */
-struct session *call_session(struct call *c, struct error *err);
+/* The dialogue of this call, opened when first asked for, or NULL and err. */
+struct dialogue *call_dialogue(struct call *c, struct error *err);
 
 /* Was it given? name is one of the verb's options. */
 bool call_has(const struct call *c, const char *name);

@@ -39,7 +39,7 @@ static void say_how_to_go_on(struct slice id)
 		(int)id.len, id.data, (int)id.len, id.data);
 }
 
-int follow_run(struct session *s, struct slice id, const struct output *out,
+int follow_run(struct dialogue *d, struct slice id, const struct output *out,
 	       enum follow_how how, jv *run, struct error *err)
 {
 	bool is_picture = how == FOLLOW_SHOWN && out->is_terminal;
@@ -49,10 +49,10 @@ int follow_run(struct session *s, struct slice id, const struct output *out,
 
 	view_init(&view, out);
 	*run = jv_invalid();
-	session_hold(s);
+	dialogue_hold(d);
 	while (rc == 0) {
 		jv status;
-		rc = session_ask(s, STORE_status, &id, 1, &status, err);
+		rc = dialogue_ask(d, STORE_status, &id, 1, &status, err);
 		if (rc != 0)
 			break;
 		bool has_changed = !jv_equal(jv_copy(*run), jv_copy(status));
@@ -66,7 +66,7 @@ int follow_run(struct session *s, struct slice id, const struct output *out,
 		period = next_period(period, has_changed,
 				     is_picture ? PICTURE_MAX_MS
 						: PERIOD_MAX_MS);
-		if (rc == 0 && session_sleep(s, period)) {
+		if (rc == 0 && dialogue_sleep(d, period)) {
 			say_how_to_go_on(id);
 			rc = FOLLOW_INTERRUPTED;
 		}

@@ -4,7 +4,7 @@
 
 #include "treadle/arena.h"
 #include "output.h"
-#include "session.h"
+#include "dialogue.h"
 
 /*
  * Following a run until it ends.
@@ -27,7 +27,7 @@ enum follow_how {
  * FOLLOW_INTERRUPTED after having said how to go on; -1 and err; or
  * CALL_EXPLAINED.
  */
-int follow_run(struct session *s, struct slice id, const struct output *out,
+int follow_run(struct dialogue *d, struct slice id, const struct output *out,
 	       enum follow_how how, jv *run, struct error *err);
 
 #endif

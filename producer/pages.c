@@ -56,8 +56,8 @@ int pages_each(struct pages *p, int64_t limit,
 		snprintf(p->page, sizeof(p->page), "%d",
 			 (int)(p->left < PAGE_MAX ? p->left : PAGE_MAX));
 		p->args[p->limit] = slice_of(p->page);
-		rc = session_ask(p->session, p->function, p->args,
-				 p->args_count, &answer, err);
+		rc = dialogue_ask(p->dialogue, p->function, p->args,
+				  p->args_count, &answer, err);
 		if (rc == 0)
 			rc = each_item(p, answer, on_item, arg);
 		jv_free(answer);

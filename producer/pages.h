@@ -3,7 +3,7 @@
 #define PRODUCER_PAGES_H
 
 #include "call.h"
-#include "session.h"
+#include "dialogue.h"
 
 /*
  * Long lists, a page at a time: what `list` and `dead` have in common.
@@ -14,7 +14,7 @@
 #define PAGE_MAX 500
 
 struct pages {
-	struct session *session;
+	struct dialogue *dialogue;
 	enum store_function function;
 	const char *member;   /* of the answer, that holds the items */
 	struct slice args[8]; /* arguments of the function */

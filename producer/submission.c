@@ -15,32 +15,32 @@ struct sending {
 static void on_submitted(void *arg, const struct submitted *answers,
 			 size_t count, const struct redis_failure *failure)
 {
-	struct sending *s = arg;
+	struct sending *d = arg;
 
-	s->is_answered = true;
+	d->is_answered = true;
 	if (failure) {
-		s->error = failure->error;
+		d->error = failure->error;
 		return;
 	}
 	must(count == 1 && answers[0].run.len <= RUN_ID_LEN);
-	s->code = answers[0].code;
-	memcpy(s->run, answers[0].run.data, answers[0].run.len);
-	s->run[answers[0].run.len] = '\0';
+	d->code = answers[0].code;
+	memcpy(d->run, answers[0].run.data, answers[0].run.len);
+	d->run[answers[0].run.len] = '\0';
 }
 
 static void on_defined(void *arg, const struct redis_failure *failure)
 {
-	struct sending *s = arg;
+	struct sending *d = arg;
 
-	s->is_answered = true;
+	d->is_answered = true;
 	if (failure)
-		s->error = failure->error;
+		d->error = failure->error;
 }
 
-static void await(struct session *s, struct sending *sending)
+static void await(struct dialogue *d, struct sending *sending)
 {
 	while (!sending->is_answered)
-		uv_run(session_loop(s), UV_RUN_ONCE);
+		uv_run(dialogue_loop(d), UV_RUN_ONCE);
 	sending->is_answered = false;
 }
 
@@ -66,13 +66,13 @@ int submission_conflict(const char *key, struct slice run, struct error *err)
 			 key, (int)run.len, run.data);
 }
 
-int submission_send(struct session *s, const struct workflow *w,
+int submission_send(struct dialogue *d, const struct workflow *w,
 		    const struct submission *sub, char run[RUN_ID_LEN + 1],
 		    bool *is_new, struct error *err)
 {
 	struct sending sending = {.code = SUBMIT_UNDEFINED};
-	struct store *store = session_store(s);
-	int64_t deadline_ms = session_timeout_ms(s);
+	struct store *store = dialogue_store(d);
+	int64_t deadline_ms = dialogue_timeout_ms(d);
 
 	for (int i = 0; i < TRIES_MAX && sending.error.kind == ERR_NONE &&
 			sending.code == SUBMIT_UNDEFINED;
@@ -80,13 +80,13 @@ int submission_send(struct session *s, const struct workflow *w,
 		if (i > 0) {
 			store_define(store, w, deadline_ms, on_defined,
 				     &sending);
-			await(s, &sending);
+			await(d, &sending);
 		}
 		if (sending.error.kind != ERR_NONE)
 			break;
 		store_submit(store, sub, 1, deadline_ms, on_submitted,
 			     &sending);
-		await(s, &sending);
+		await(d, &sending);
 	}
 	if (sending.error.kind != ERR_NONE) {
 		*err = sending.error;

@@ -3,7 +3,7 @@
 #define PRODUCER_SUBMISSION_H
 
 #include "treadle/workflow.h"
-#include "session.h"
+#include "dialogue.h"
 
 /*
  * Submitting one run.
@@ -17,7 +17,7 @@
 int submission_check_key(struct slice key, struct error *err);
 
 /* The run that there is now: its id, and whether it was there before. */
-int submission_send(struct session *s, const struct workflow *w,
+int submission_send(struct dialogue *d, const struct workflow *w,
 		    const struct submission *sub, char run[RUN_ID_LEN + 1],
 		    bool *is_new, struct error *err);
 

@@ -44,7 +44,7 @@ struct verb {
 	const char *examples; /* one command a line */
 
 	/*
-	 * MUST return an exit code, or what session_ask() returned where
+	 * MUST return an exit code, or what dialogue_ask() returned where
 	 * that is not 0: -1 with err filled, or CALL_EXPLAINED. Memory is
 	 * taken from call's arena. Data goes to call->out, talk to
 	 * call->talk.

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "answer.h"
 #include "call.h"
-#include "session.h"
+#include "dialogue.h"
 
-static int cancel(struct call *c, struct session *s, const char *prefix,
+static int cancel(struct call *c, struct dialogue *d, const char *prefix,
 		  struct error *err)
 {
 	struct slice args[2];
 	jv answer;
 
 	args[1] = slice_of(call_text(c, "--reason", ""));
-	if (session_find_run(s, &c->arena, prefix, &args[0], err) != 0)
+	if (dialogue_find_run(d, &c->arena, prefix, &args[0], err) != 0)
 		return -1;
-	int rc = session_ask(s, STORE_cancel, args, 2, &answer, err);
+	int rc = dialogue_ask(d, STORE_cancel, args, 2, &answer, err);
 	if (rc != 0)
 		return rc;
 	int64_t stopped = answer_int(answer, "stopped", 0);
@@ -31,18 +31,18 @@ static int cancel(struct call *c, struct session *s, const char *prefix,
 static int run(struct call *c, struct error *err)
 {
 	struct slice reason = slice_of(call_text(c, "--reason", ""));
-	struct session *s;
+	struct dialogue *d;
 	int rc = 0;
 
 	if (reason.len > 1024 || !text_is_utf8(reason))
 		return error_set(err, ERR_INPUT,
 				 "a reason has at most 1024 bytes of UTF-8");
-	s = call_session(c, err);
-	if (!s)
+	d = call_dialogue(c, err);
+	if (!d)
 		return -1;
 	for (int i = 0; i < c->args_count && (rc == 0 || rc == CALL_EXPLAINED);
 	     i++)
-		rc = cancel(c, s, c->args[i], err);
+		rc = cancel(c, d, c->args[i], err);
 	return rc;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "call.h"
-#include "session.h"
+#include "dialogue.h"
 
 static int check(struct call *c, struct error *err)
 {
-	if (!call_session(c, err))
+	if (!call_dialogue(c, err))
 		return -1;
 	output_printf(&c->out, "ok: the configuration is valid and Redis can "
 			       "be used\n");

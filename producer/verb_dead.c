@@ -16,7 +16,7 @@
 
 struct letters {
 	struct call *call;
-	struct session *session;
+	struct dialogue *dialogue;
 	struct table table;
 	int64_t now;
 	bool is_drop;
@@ -138,7 +138,7 @@ static int get_letter(struct letters *l, const char *entry, jv *answer,
 	snprintf(cursor, sizeof(cursor), "%llu-%llu", ms, seq + 1);
 	args[0] = slice_of(cursor);
 	args[1] = SLICE("1");
-	int rc = session_ask(l->session, STORE_dead, args, 2, answer, err);
+	int rc = dialogue_ask(l->dialogue, STORE_dead, args, 2, answer, err);
 	if (rc != 0)
 		return rc;
 	if (answer_count(*answer, "dead") == 1) {
@@ -180,8 +180,9 @@ static int show(struct letters *l, struct error *err)
 static int act(struct letters *l, jv letter, struct error *err)
 {
 	struct slice arg = answer_text(letter, l->is_drop ? "entry" : "run");
-	int rc = session_tell(l->session, l->is_drop ? STORE_drop : STORE_retry,
-			      &arg, 1, err);
+	int rc = dialogue_tell(l->dialogue,
+			       l->is_drop ? STORE_drop : STORE_retry, &arg, 1,
+			       err);
 
 	if (rc == 0) {
 		l->done++;
@@ -296,9 +297,9 @@ static int read_filters(struct letters *l, struct pages *p, struct error *err)
 			arena_printf(&c->arena, "%lld", (long long)older));
 	p->args[6] = SLICE("");
 	if (call_has(c, "--run"))
-		return session_find_run(l->session, &c->arena,
-					call_text(c, "--run", ""), &p->args[6],
-					err);
+		return dialogue_find_run(l->dialogue, &c->arena,
+					 call_text(c, "--run", ""), &p->args[6],
+					 err);
 	return 0;
 }
 
@@ -341,8 +342,8 @@ static int run(struct call *c, struct error *err)
 	if (strcmp(what, "show") == 0 && c->args_count < 2)
 		return error_set(err, ERR_USAGE,
 				 "which one? treadle dead show ENTRY");
-	p.session = l.session = call_session(c, err);
-	if (!l.session || pages_begin(&p, c, err) != 0 ||
+	p.dialogue = l.dialogue = call_dialogue(c, err);
+	if (!l.dialogue || pages_begin(&p, c, err) != 0 ||
 	    read_filters(&l, &p, err) != 0)
 		return -1;
 	if (is_list)

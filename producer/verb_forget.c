@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "call.h"
-#include "session.h"
+#include "dialogue.h"
 
-static int forget(struct call *c, struct session *s, const char *prefix,
+static int forget(struct call *c, struct dialogue *d, const char *prefix,
 		  struct error *err)
 {
 	struct slice id;
 	jv answer;
 
-	if (session_find_run(s, &c->arena, prefix, &id, err) != 0)
+	if (dialogue_find_run(d, &c->arena, prefix, &id, err) != 0)
 		return -1;
-	int rc = session_ask(s, STORE_forget, &id, 1, &answer, err);
+	int rc = dialogue_ask(d, STORE_forget, &id, 1, &answer, err);
 	if (rc != 0)
 		return rc;
 	if (c->is_json)
@@ -23,14 +23,14 @@ static int forget(struct call *c, struct session *s, const char *prefix,
 
 static int run(struct call *c, struct error *err)
 {
-	struct session *s = call_session(c, err);
+	struct dialogue *d = call_dialogue(c, err);
 	int rc = 0;
 
-	if (!s)
+	if (!d)
 		return -1;
 	for (int i = 0; i < c->args_count && (rc == 0 || rc == CALL_EXPLAINED);
 	     i++)
-		rc = forget(c, s, c->args[i], err);
+		rc = forget(c, d, c->args[i], err);
 	return rc;
 }
 

@@ -115,8 +115,8 @@ static int run(struct call *c, struct error *err)
 	    read_age(c, "--older", &p.args[4], err) != 0 ||
 	    read_age(c, "--newer", &p.args[5], err) != 0)
 		return -1;
-	p.session = call_session(c, err);
-	return p.session ? print_runs(c, &p, limit, err) : -1;
+	p.dialogue = call_dialogue(c, err);
+	return p.dialogue ? print_runs(c, &p, limit, err) : -1;
 }
 
 static const struct verb_option options[] = {

@@ -2,7 +2,7 @@
 #include "treadle/clock.h"
 #include "answer.h"
 #include "call.h"
-#include "session.h"
+#include "dialogue.h"
 
 #define LOG_TEXT_MAX (16 << 20)
 
@@ -61,17 +61,17 @@ static void print_logs(const struct call *c, jv logs)
 
 static int run(struct call *c, struct error *err)
 {
-	struct session *s = call_session(c, err);
+	struct dialogue *d = call_dialogue(c, err);
 	struct slice args[2];
 	jv logs;
 
-	if (!s ||
-	    session_find_run(s, &c->arena, c->args[0], &args[0], err) != 0)
+	if (!d ||
+	    dialogue_find_run(d, &c->arena, c->args[0], &args[0], err) != 0)
 		return -1;
 	if (c->args_count > 1)
 		args[1] = slice_of(c->args[1]);
-	int rc = session_ask(s, STORE_logs, args, (size_t)c->args_count, &logs,
-			     err);
+	int rc = dialogue_ask(d, STORE_logs, args, (size_t)c->args_count, &logs,
+			      err);
 	if (rc != 0)
 		return rc;
 	print_logs(c, logs);

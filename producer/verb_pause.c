@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "answer.h"
 #include "call.h"
-#include "session.h"
+#include "dialogue.h"
 
 /* Two verbs that are each other's opposite. */
 
 static int set_paused(struct call *c, enum store_function f, const char *result,
 		      struct error *err)
 {
-	struct session *s = call_session(c, err);
+	struct dialogue *d = call_dialogue(c, err);
 	struct slice queue = slice_of(c->args[0]);
 	jv answer;
 
-	int rc = s ? session_ask(s, f, &queue, 1, &answer, err) : -1;
+	int rc = d ? dialogue_ask(d, f, &queue, 1, &answer, err) : -1;
 	if (rc != 0)
 		return rc;
 	if (c->is_json)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "answer.h"
 #include "call.h"
-#include "session.h"
+#include "dialogue.h"
 
 static void print_retried(const struct call *c, jv answer)
 {
@@ -25,16 +25,16 @@ static void print_retried(const struct call *c, jv answer)
 
 static int run(struct call *c, struct error *err)
 {
-	struct session *s = call_session(c, err);
+	struct dialogue *d = call_dialogue(c, err);
 	const char *from = call_text(c, "--from", NULL);
 	struct slice args[2];
 	jv answer;
 
-	if (!s ||
-	    session_find_run(s, &c->arena, c->args[0], &args[0], err) != 0)
+	if (!d ||
+	    dialogue_find_run(d, &c->arena, c->args[0], &args[0], err) != 0)
 		return -1;
 	args[1] = slice_of(from);
-	int rc = session_ask(s, STORE_retry, args, from ? 2 : 1, &answer, err);
+	int rc = dialogue_ask(d, STORE_retry, args, from ? 2 : 1, &answer, err);
 	if (rc != 0)
 		return rc;
 	print_retried(c, answer);

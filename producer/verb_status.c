@@ -2,9 +2,9 @@
 #include "answer.h"
 #include "call.h"
 #include "report.h"
-#include "session.h"
+#include "dialogue.h"
 
-static int print_output(struct call *c, struct session *s, jv run,
+static int print_output(struct call *c, struct dialogue *d, jv run,
 			struct error *err)
 {
 	struct slice state = answer_text(run, "state");
@@ -15,7 +15,7 @@ static int print_output(struct call *c, struct session *s, jv run,
 		return error_set(
 			err, ERR_CONFLICT, "run %.*s has no output: it is %.*s",
 			(int)id.len, id.data, (int)state.len, state.data);
-	int rc = session_output(s, id, &output, err);
+	int rc = dialogue_output(d, id, &output, err);
 	if (rc == 0)
 		output_json(&c->out, output);
 	jv_free(output);
@@ -24,17 +24,17 @@ static int print_output(struct call *c, struct session *s, jv run,
 
 static int run(struct call *c, struct error *err)
 {
-	struct session *s = call_session(c, err);
+	struct dialogue *d = call_dialogue(c, err);
 	struct slice id;
 	jv status;
 
-	if (!s || session_find_run(s, &c->arena, c->args[0], &id, err) != 0)
+	if (!d || dialogue_find_run(d, &c->arena, c->args[0], &id, err) != 0)
 		return -1;
-	int rc = session_ask(s, STORE_status, &id, 1, &status, err);
+	int rc = dialogue_ask(d, STORE_status, &id, 1, &status, err);
 	if (rc != 0)
 		return rc;
 	if (call_has(c, "--output"))
-		rc = print_output(c, s, status, err);
+		rc = print_output(c, d, status, err);
 	else if (c->is_json)
 		output_json(&c->out, status);
 	else

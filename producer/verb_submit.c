@@ -49,18 +49,18 @@ static void say_failure(const struct call *c, jv run)
 	buf_clear(&line);
 }
 
-static int wait_for(struct call *c, struct session *s, struct slice id,
+static int wait_for(struct call *c, struct dialogue *d, struct slice id,
 		    struct error *err)
 {
 	bool is_watched = call_has(c, "--watch");
 	jv run, output = jv_null();
 
-	int rc = follow_run(s, id, &c->talk,
+	int rc = follow_run(d, id, &c->talk,
 			    is_watched ? FOLLOW_SHOWN : FOLLOW_SILENT, &run,
 			    err);
 	if (rc == 0 && c->is_json) {
 		jv_free(output);
-		rc = session_output(s, id, &output, err);
+		rc = dialogue_output(d, id, &output, err);
 	}
 	if ((rc == 0 || rc == 1) && c->is_json)
 		print_result(c, run, output);
@@ -102,11 +102,11 @@ static int submit_one(struct call *c, const struct workflow *w,
 
 	if (call_duration(c, "--deadline", &sub.deadline_ms, err) != 0)
 		return -1;
-	struct session *s = call_session(c, err);
-	if (!s)
+	struct dialogue *d = call_dialogue(c, err);
+	if (!d)
 		return -1;
 	run_id_new(0, id);
-	if (submission_send(s, w, &sub, run, &is_new, err) != 0)
+	if (submission_send(d, w, &sub, run, &is_new, err) != 0)
 		return -1;
 	if (!is_new)
 		output_printf(&c->talk,
@@ -115,7 +115,7 @@ static int submit_one(struct call *c, const struct workflow *w,
 			      run);
 	if (!is_waiting || !c->is_json)
 		print_id(c, run, w->name, is_new);
-	return is_waiting ? wait_for(c, s, slice_of(run), err) : 0;
+	return is_waiting ? wait_for(c, d, slice_of(run), err) : 0;
 }
 
 /* --dry-run: all checks were made; says what would have been sent. */
@@ -165,9 +165,9 @@ static int run_one(struct call *c, const struct workflow *w, struct error *err)
 static int run_bulk(struct call *c, const struct workflow *w, const char *path,
 		    struct error *err)
 {
-	struct session *s = call_session(c, err);
+	struct dialogue *d = call_dialogue(c, err);
 
-	return s ? bulk_submit(c, s, w, path, err) : -1;
+	return d ? bulk_submit(c, d, w, path, err) : -1;
 }
 
 static int check_flags(const struct call *c, struct error *err)

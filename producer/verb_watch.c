@@ -4,14 +4,14 @@
 
 static int run(struct call *c, struct error *err)
 {
-	struct session *s = call_session(c, err);
+	struct dialogue *d = call_dialogue(c, err);
 	struct slice id;
 	jv last;
 
-	if (!s || session_find_run(s, &c->arena, c->args[0], &id, err) != 0)
+	if (!d || dialogue_find_run(d, &c->arena, c->args[0], &id, err) != 0)
 		return -1;
 	int rc =
-		follow_run(s, id, &c->out,
+		follow_run(d, id, &c->out,
 			   c->is_json ? FOLLOW_JSON : FOLLOW_SHOWN, &last, err);
 	jv_free(last);
 	return rc;

@@ -2,7 +2,7 @@
 #include "treadle/clock.h"
 #include "answer.h"
 #include "call.h"
-#include "session.h"
+#include "dialogue.h"
 #include "table.h"
 
 static void add_row(struct table *t, jv worker, int64_t now)
@@ -30,11 +30,11 @@ static int run(struct call *c, struct error *err)
 	static const char *const heads[] = {"WORKER", "STATE",  ">BUSY",
 					    "HOST",   ">PID",   "VERSION",
 					    ">UP",    "QUEUES", NULL};
-	struct session *s = call_session(c, err);
+	struct dialogue *d = call_dialogue(c, err);
 	struct table t;
 	jv answer;
 
-	int rc = s ? session_ask(s, STORE_workers, NULL, 0, &answer, err) : -1;
+	int rc = d ? dialogue_ask(d, STORE_workers, NULL, 0, &answer, err) : -1;
 	if (rc != 0)
 		return rc;
 	table_init(&t, &c->out, &c->arena, heads);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "session.h"
+#include "dialogue.h"
 
 #include <ctype.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #define PREFIX_MIN 4
 #define EXPLAIN_MAX (1 << 20)
 
-struct session {
+struct dialogue {
 	uv_loop_t loop;
 	uv_timer_t timer;
 	uv_signal_t on_int, on_term;
@@ -27,76 +27,76 @@ struct session {
 
 static void on_open(void *arg, const struct error *err)
 {
-	struct session *s = arg;
+	struct dialogue *d = arg;
 
 	if (err)
-		s->error = *err;
-	s->is_open = true;
+		d->error = *err;
+	d->is_open = true;
 }
 
 static void on_stopped(void *arg)
 {
-	struct session *s = arg;
+	struct dialogue *d = arg;
 
-	s->is_stopped = true;
+	d->is_stopped = true;
 }
 
-struct session *session_open(const struct config *config, bool is_explained,
-			     struct error *err)
+struct dialogue *dialogue_open(const struct config *config, bool is_explained,
+			       struct error *err)
 {
-	struct session *s = xcalloc(1, sizeof(*s));
+	struct dialogue *d = xcalloc(1, sizeof(*d));
 
-	must(uv_loop_init(&s->loop) == 0);
-	uv_timer_init(&s->loop, &s->timer);
-	uv_signal_init(&s->loop, &s->on_int);
-	uv_signal_init(&s->loop, &s->on_term);
-	s->is_explained = is_explained;
-	s->timeout_ms = config->redis.timeout;
-	s->store = store_start(&s->loop, config, "treadle", s->timeout_ms,
-			       on_open, s);
-	while (!s->is_open && !is_explained)
-		uv_run(&s->loop, UV_RUN_ONCE);
-	if (s->error.kind != ERR_NONE) {
+	must(uv_loop_init(&d->loop) == 0);
+	uv_timer_init(&d->loop, &d->timer);
+	uv_signal_init(&d->loop, &d->on_int);
+	uv_signal_init(&d->loop, &d->on_term);
+	d->is_explained = is_explained;
+	d->timeout_ms = config->redis.timeout;
+	d->store = store_start(&d->loop, config, "treadle", d->timeout_ms,
+			       on_open, d);
+	while (!d->is_open && !is_explained)
+		uv_run(&d->loop, UV_RUN_ONCE);
+	if (d->error.kind != ERR_NONE) {
 		if (err)
-			*err = s->error;
-		session_close(s);
+			*err = d->error;
+		dialogue_close(d);
 		return NULL;
 	}
-	return s;
+	return d;
 }
 
-void session_close(struct session *s)
+void dialogue_close(struct dialogue *d)
 {
-	if (!s)
+	if (!d)
 		return;
-	store_stop(s->store, on_stopped, s);
-	uv_close((uv_handle_t *)&s->timer, NULL);
-	uv_close((uv_handle_t *)&s->on_int, NULL);
-	uv_close((uv_handle_t *)&s->on_term, NULL);
-	uv_run(&s->loop, UV_RUN_DEFAULT);
-	must(s->is_stopped);
-	must(uv_loop_close(&s->loop) == 0);
-	free(s);
+	store_stop(d->store, on_stopped, d);
+	uv_close((uv_handle_t *)&d->timer, NULL);
+	uv_close((uv_handle_t *)&d->on_int, NULL);
+	uv_close((uv_handle_t *)&d->on_term, NULL);
+	uv_run(&d->loop, UV_RUN_DEFAULT);
+	must(d->is_stopped);
+	must(uv_loop_close(&d->loop) == 0);
+	free(d);
 }
 
-uv_loop_t *session_loop(struct session *s)
+uv_loop_t *dialogue_loop(struct dialogue *d)
 {
-	return &s->loop;
+	return &d->loop;
 }
 
-struct store *session_store(struct session *s)
+struct store *dialogue_store(struct dialogue *d)
 {
-	return s->store;
+	return d->store;
 }
 
-int64_t session_timeout_ms(const struct session *s)
+int64_t dialogue_timeout_ms(const struct dialogue *d)
 {
-	return s->timeout_ms;
+	return d->timeout_ms;
 }
 
-bool session_is_explained(const struct session *s)
+bool dialogue_is_explained(const struct dialogue *d)
 {
-	return s->is_explained;
+	return d->is_explained;
 }
 
 struct asking {
@@ -115,25 +115,25 @@ static void on_answer(void *arg, jv answer, const struct error *err)
 	a->is_answered = true;
 }
 
-int session_ask(struct session *s, enum store_function f,
-		const struct slice *args, size_t count, jv *answer,
-		struct error *err)
+int dialogue_ask(struct dialogue *d, enum store_function f,
+		 const struct slice *args, size_t count, jv *answer,
+		 struct error *err)
 {
 	struct asking a = {.answer = jv_invalid()};
 
 	*answer = jv_invalid();
-	if (s->is_explained) {
+	if (d->is_explained) {
 		struct buf line;
 		buf_init(&line, EXPLAIN_MAX);
-		store_explain(s->store, f, args, count, &line);
+		store_explain(d->store, f, args, count, &line);
 		puts(line.data);
 		buf_clear(&line);
 		return CALL_EXPLAINED;
 	}
 
-	store_ask(s->store, f, args, count, s->timeout_ms, on_answer, &a);
+	store_ask(d->store, f, args, count, d->timeout_ms, on_answer, &a);
 	while (!a.is_answered)
-		uv_run(&s->loop, UV_RUN_ONCE);
+		uv_run(&d->loop, UV_RUN_ONCE);
 	if (a.error.kind != ERR_NONE) {
 		jv_free(a.answer);
 		return error_set(err, a.error.kind, "%s", a.error.text);
@@ -142,11 +142,11 @@ int session_ask(struct session *s, enum store_function f,
 	return 0;
 }
 
-int session_tell(struct session *s, enum store_function f,
-		 const struct slice *args, size_t count, struct error *err)
+int dialogue_tell(struct dialogue *d, enum store_function f,
+		  const struct slice *args, size_t count, struct error *err)
 {
 	jv answer;
-	int rc = session_ask(s, f, args, count, &answer, err);
+	int rc = dialogue_ask(d, f, args, count, &answer, err);
 
 	jv_free(answer);
 	return rc;
@@ -164,12 +164,12 @@ static int refuse_ambiguous(const char *prefix, jv found, struct error *err)
 	return -1;
 }
 
-static int find_by_prefix(struct session *s, struct arena *arena,
+static int find_by_prefix(struct dialogue *d, struct arena *arena,
 			  struct slice prefix, struct slice *run,
 			  struct error *err)
 {
 	jv found;
-	int rc = session_ask(s, STORE_find, &prefix, 1, &found, err);
+	int rc = dialogue_ask(d, STORE_find, &prefix, 1, &found, err);
 
 	if (rc == CALL_EXPLAINED)
 		return 0;
@@ -189,8 +189,8 @@ static int find_by_prefix(struct session *s, struct arena *arena,
 	return rc;
 }
 
-int session_find_run(struct session *s, struct arena *arena, const char *prefix,
-		     struct slice *run, struct error *err)
+int dialogue_find_run(struct dialogue *d, struct arena *arena,
+		      const char *prefix, struct slice *run, struct error *err)
 {
 	struct slice id = slice_of(arena_strdup(arena, prefix));
 	char *at = (char *)id.data;
@@ -215,7 +215,7 @@ int session_find_run(struct session *s, struct arena *arena, const char *prefix,
 				 "\"%s\" is too short for a run: give its id, "
 				 "or at least the first %d characters",
 				 prefix, PREFIX_MIN);
-	return find_by_prefix(s, arena, id, run, err);
+	return find_by_prefix(d, arena, id, run, err);
 }
 
 struct fetch {
@@ -237,22 +237,22 @@ static void on_output(void *arg, const struct reply *reply,
 		msgpack_parse(reply->text, &f->output, &f->error);
 }
 
-int session_output(struct session *s, struct slice run, jv *output,
-		   struct error *err)
+int dialogue_output(struct dialogue *d, struct slice run, jv *output,
+		    struct error *err)
 {
 	struct fetch f = {.is_answered = false};
-	struct call_options o = {CALL_REPLAY, 0, s->timeout_ms};
+	struct call_options o = {CALL_REPLAY, 0, d->timeout_ms};
 	struct command c;
-	char *key = xasprintf("%s:out:%.*s", store_keys(s->store), (int)run.len,
+	char *key = xasprintf("%s:out:%.*s", store_keys(d->store), (int)run.len,
 			      run.data);
 
 	command_init(&c, "HGET");
 	command_text(&c, key);
 	command_text(&c, "output");
 	free(key);
-	redis_call(store_redis(s->store), &c, &o, on_output, &f);
+	redis_call(store_redis(d->store), &c, &o, on_output, &f);
 	while (!f.is_answered)
-		uv_run(&s->loop, UV_RUN_ONCE);
+		uv_run(&d->loop, UV_RUN_ONCE);
 	*output = f.output;
 	if (f.error.kind != ERR_NONE)
 		return error_set(err, f.error.kind, "output of run %.*s: %s",
@@ -262,43 +262,43 @@ int session_output(struct session *s, struct slice run, jv *output,
 
 static void on_signal(uv_signal_t *handle, int number)
 {
-	struct session *s = handle->data;
+	struct dialogue *d = handle->data;
 
 	(void)number;
-	s->is_interrupted = true;
+	d->is_interrupted = true;
 }
 
-void session_hold(struct session *s)
+void dialogue_hold(struct dialogue *d)
 {
-	if (s->is_held)
+	if (d->is_held)
 		return;
-	s->is_held = true;
-	s->on_int.data = s->on_term.data = s;
-	uv_signal_start(&s->on_int, on_signal, SIGINT);
-	uv_signal_start(&s->on_term, on_signal, SIGTERM);
-	uv_unref((uv_handle_t *)&s->on_int);
-	uv_unref((uv_handle_t *)&s->on_term);
+	d->is_held = true;
+	d->on_int.data = d->on_term.data = d;
+	uv_signal_start(&d->on_int, on_signal, SIGINT);
+	uv_signal_start(&d->on_term, on_signal, SIGTERM);
+	uv_unref((uv_handle_t *)&d->on_int);
+	uv_unref((uv_handle_t *)&d->on_term);
 }
 
-bool session_is_interrupted(const struct session *s)
+bool dialogue_is_interrupted(const struct dialogue *d)
 {
-	return s->is_interrupted;
+	return d->is_interrupted;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-	struct session *s = timer->data;
+	struct dialogue *d = timer->data;
 
-	s->is_woken = true;
+	d->is_woken = true;
 }
 
-bool session_sleep(struct session *s, int64_t ms)
+bool dialogue_sleep(struct dialogue *d, int64_t ms)
 {
-	s->is_woken = false;
-	s->timer.data = s;
-	uv_timer_start(&s->timer, on_timer, (uint64_t)ms, 0);
-	while (!s->is_woken && !s->is_interrupted)
-		uv_run(&s->loop, UV_RUN_ONCE);
-	uv_timer_stop(&s->timer);
-	return s->is_interrupted;
+	d->is_woken = false;
+	d->timer.data = d;
+	uv_timer_start(&d->timer, on_timer, (uint64_t)ms, 0);
+	while (!d->is_woken && !d->is_interrupted)
+		uv_run(&d->loop, UV_RUN_ONCE);
+	uv_timer_stop(&d->timer);
+	return d->is_interrupted;
 }
