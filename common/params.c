@@ -92,7 +92,8 @@ static jv read_text(struct spot s, const char *what, struct error *err)
 		if (value_is_whole(s.value))
 			return jv_string_fmt(
 				"%lld", (long long)jv_number_value(s.value));
-		return refuse(s, what, "a string: put it in quotes", err);
+		spot_complain(s, err, "%s is a number: put it in quotes", what);
+		return jv_invalid();
 	case JV_KIND_STRING:
 		break;
 	default:
@@ -116,11 +117,11 @@ static jv read_list(struct spot s, const char *what,
 		    jv (*read_item)(struct spot, const char *, struct error *),
 		    struct error *err)
 {
-	jv list = jv_array();
 	char item_what[160];
 
 	if (jv_get_kind(s.value) != JV_KIND_ARRAY)
 		return refuse(s, what, "a list: [a, b]", err);
+	jv list = jv_array();
 	int count = jv_array_length(jv_copy(s.value));
 	for (int i = 0; i < count; i++) {
 		snprintf(item_what, sizeof(item_what), "%s[%d]", what, i);
@@ -136,12 +137,12 @@ static jv read_list(struct spot s, const char *what,
 
 static jv read_map(struct spot s, const char *what, struct error *err)
 {
-	jv map = jv_object();
 	char member_what[160];
 	struct members m;
 
 	if (jv_get_kind(s.value) != JV_KIND_OBJECT)
 		return refuse(s, what, "a map: {name: value}", err);
+	jv map = jv_object();
 	members_init(&m, s.value);
 	for (size_t i = 0; i < m.count && jv_is_valid(map); i++) {
 		const char *name = m.items[i].name.data;
@@ -231,11 +232,10 @@ static jv read_param(enum param_type type, struct spot s, const char *what,
 		return read_duration(s, what, err);
 	case TIME:
 		return read_time(s, what, err);
-	case BOOL:
+	default:
+		must(type == BOOL);
 		return read_bool(s, what, err);
 	}
-	must(!"a parameter has a type");
-	return jv_invalid();
 }
 
 /* --- all parameters of a kind -------------------------------------------- */
@@ -289,7 +289,7 @@ static int check_names(enum step_kind kind, struct spot written,
 	must(kinds[kind].count <= PARAMS_MAX);
 	for (size_t i = 0; i < kinds[kind].count; i++)
 		names[i] = kinds[kind].params[i].name;
-	snprintf(at, sizeof(at), " in %s%s", what, kinds[kind].kind);
+	snprintf(at, sizeof(at), "%s%s: ", what, kinds[kind].kind);
 	return spot_check_keys(written, at, names, kinds[kind].count, err);
 }
 

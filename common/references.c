@@ -72,6 +72,12 @@ static void on_read(void *arg, const char *step)
 			"step \"%s\" reads its own output: remove the "
 			"reference",
 			step);
+	else if (graph_is_ancestor(&r->graph, r->node, other))
+		reading->result = spot_complain(
+			reading->spot, r->err,
+			"step \"%s\" reads .steps.%s, which comes after it: "
+			"remove the reference",
+			name_of(r), step);
 	else if (!graph_is_ancestor(&r->graph, other, r->node))
 		reading->result = spot_complain(
 			reading->spot, r->err,

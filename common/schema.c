@@ -305,9 +305,14 @@ static int apply(jv schema, jv *value, const char *at, int depth,
 	}
 }
 
+int schema_apply_at(jv schema, jv *value, const char *at, struct error *err)
+{
+	return apply(schema, value, at, 0, err);
+}
+
 int schema_apply(jv schema, jv *value, struct error *err)
 {
-	return apply(schema, value, "input", 0, err);
+	return schema_apply_at(schema, value, "input", err);
 }
 
 /* --- texts from the command line ----------------------------------------- */

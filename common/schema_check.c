@@ -192,17 +192,16 @@ static int check_extra(struct spot s, const char *at, struct error *err)
 static int check_default(struct spot schema, const char *at, struct error *err)
 {
 	struct spot s = spot_get(schema, "default");
+	char where[192];
 	struct error cause;
 
 	if (spot_is_absent(s))
 		return 0;
+	snprintf(where, sizeof(where), "%s.default", at);
 	jv value = jv_copy(s.value);
-	int result = schema_apply(schema.value, &value, &cause);
+	int result = schema_apply_at(schema.value, &value, where, &cause);
 	jv_free(value);
-	if (result == 0)
-		return 0;
-	return spot_complain(s, err, "%s.default does not fit: %s", at,
-			     cause.text);
+	return result == 0 ? 0 : spot_complain(s, err, "%s", cause.text);
 }
 
 static int check_words(struct spot s, const char *at, struct error *err)
@@ -219,7 +218,7 @@ static int check_words(struct spot s, const char *at, struct error *err)
 	};
 	char where[192];
 
-	snprintf(where, sizeof(where), " in %s", at);
+	snprintf(where, sizeof(where), "%s: ", at);
 	return spot_check_keys(s, where, keys, countof(keys), err);
 }
 

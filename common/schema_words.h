@@ -2,9 +2,10 @@
 #ifndef TREADLE_SCHEMA_WORDS_H
 #define TREADLE_SCHEMA_WORDS_H
 
+#include "treadle/base.h"
 #include "treadle/value.h"
 
-/* The types of JSON Schema. */
+/* What schema.c and schema_check.c share: the types of JSON Schema. */
 enum schema_type {
 	SCHEMA_NULL,
 	SCHEMA_BOOLEAN,
@@ -23,5 +24,8 @@ int schema_type_find(jv name);
 
 /* Bit per type that the keyword "type" allows; all where there is none. */
 unsigned schema_types_allowed(jv schema);
+
+/* As schema_apply(), of a value that is called `at` in messages. */
+int schema_apply_at(jv schema, jv *value, const char *at, struct error *err);
 
 #endif

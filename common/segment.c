@@ -88,14 +88,12 @@ static int find_end(struct slice text, struct slice *source, struct error *err)
 	*source = (struct slice){text.data, l.pos};
 	if (token.kind == TOKEN_END && l.pos < text.len)
 		return 0;
-	error_set(err, ERR_INPUT, "%s",
-		  token.kind == TOKEN_BAD ? l.problem
-					  : "has no closing }: write $${ for a "
-					    "plain ${");
-	char *shown = xmemdup(text.data, text.len);
-	expression_blame(shown, err);
-	free(shown);
-	return -1;
+	return error_set(err, ERR_INPUT, "\"${%.*s\" %s",
+			 text.len < 80 ? (int)text.len : 80, text.data,
+			 token.kind == TOKEN_BAD
+				 ? l.problem
+				 : "has no closing }: write $${ for a plain "
+				   "${");
 }
 
 static struct segment *append(struct findings *f, struct segment ***tail)
@@ -163,19 +161,16 @@ static int expand(const struct segment *s, struct expressions *e, jv scope,
 		  jv *value, struct error *err)
 {
 	switch (s->kind) {
-	case SEGMENT_TEXT:
-	case SEGMENT_SECRET:
-		*value = jv_copy(s->text);
-		return 0;
 	case SEGMENT_PATH:
 		if (path_get(&s->path, scope, value, err) != 0)
 			return expression_blame(s->source, err);
 		return 0;
 	case SEGMENT_PROGRAM:
 		return expressions_run(e, s->program, scope, value, err);
+	default:
+		*value = jv_copy(s->text);
+		return 0;
 	}
-	must(!"a segment has a kind");
-	return -1;
 }
 
 static void add_as_text(struct buf *out, jv value)

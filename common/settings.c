@@ -130,9 +130,12 @@ static int read_class(struct spot s, const char *what, uint32_t *classes,
 static int read_classes(struct spot s, const char *what, uint32_t *classes,
 			struct error *err)
 {
+	char at[128];
+
 	if (spot_is_absent(s))
 		return 0;
-	if (!spot_is(s, JV_KIND_ARRAY, "retry.on", err))
+	snprintf(at, sizeof(at), "%sretry.on", what);
+	if (!spot_is(s, JV_KIND_ARRAY, at, err))
 		return -1;
 	*classes = 0;
 	int count = jv_array_length(jv_copy(s.value));
@@ -154,7 +157,7 @@ static int read_retry(struct spot s, const char *what, struct retry_policy *p,
 	snprintf(at, sizeof(at), "%sretry", what);
 	if (!spot_is(s, JV_KIND_OBJECT, at, err))
 		return -1;
-	snprintf(at, sizeof(at), " in %sretry", what);
+	snprintf(at, sizeof(at), "%sretry: ", what);
 	if (spot_check_keys(s, at, keys, countof(keys), err) != 0)
 		return -1;
 	if (read_count(spot_get(s, "attempts"), what, "retry.attempts", 1, 100,

@@ -54,28 +54,19 @@ int spot_complain(struct spot s, struct error *err, const char *fmt, ...)
 	return error_set(err, ERR_INPUT, "%s", text);
 }
 
-static const char *kind_wanted(jv_kind kind)
-{
-	switch (kind) {
-	case JV_KIND_STRING:
-		return "a string";
-	case JV_KIND_NUMBER:
-		return "a number";
-	case JV_KIND_ARRAY:
-		return "a list";
-	case JV_KIND_OBJECT:
-		return "a map";
-	default:
-		must(!"a kind that is asked for has a name");
-		return "";
-	}
-}
-
 bool spot_is(struct spot s, jv_kind kind, const char *what, struct error *err)
 {
+	static const char *const wanted[] = {
+		[JV_KIND_STRING] = "a string",
+		[JV_KIND_NUMBER] = "a number",
+		[JV_KIND_ARRAY] = "a list",
+		[JV_KIND_OBJECT] = "a map",
+	};
+
+	must((size_t)kind < countof(wanted) && wanted[kind]);
 	if (jv_get_kind(s.value) == kind)
 		return true;
-	spot_complain(s, err, "%s must be %s, is %s", what, kind_wanted(kind),
+	spot_complain(s, err, "%s must be %s, is %s", what, wanted[kind],
 		      value_kind(s.value));
 	return false;
 }
@@ -100,7 +91,7 @@ static void list_names(char *text, size_t size, const char *const *names,
 					i ? ", " : "", names[i]);
 }
 
-int spot_check_keys(struct spot object, const char *at,
+int spot_check_keys(struct spot object, const char *what,
 		    const char *const *known, size_t count, struct error *err)
 {
 	struct members m;
@@ -115,14 +106,10 @@ int spot_check_keys(struct spot object, const char *at,
 		const char *key = m.items[i].name.data;
 		const char *nearest = text_nearest(key, known, count);
 		struct spot s = spot_get(object, key);
-		result = nearest ? spot_complain(s, err,
-						 "unknown key \"%.64s\"%s; did "
-						 "you mean \"%s\"?",
-						 key, at, nearest)
-				 : spot_complain(s, err,
-						 "unknown key \"%.64s\"%s; "
-						 "known are %s",
-						 key, at, all);
+		result = spot_complain(
+			s, err, "%sunknown key \"%.64s\"; %s%s%s", what, key,
+			nearest ? "did you mean \"" : "known are ",
+			nearest ? nearest : all, nearest ? "\"?" : "");
 	}
 	members_clear(&m);
 	return result;

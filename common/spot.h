@@ -27,9 +27,9 @@ int spot_complain(struct spot s, struct error *err, const char *fmt, ...)
 
 /*
  * Complains of the first key of an object that is none of the known, naming
- * the nearest. at says where, with its preposition: " in step \"a\"".
+ * the nearest. what is put in front: "step \"a\": ".
  */
-int spot_check_keys(struct spot object, const char *at,
+int spot_check_keys(struct spot object, const char *what,
 		    const char *const *known, size_t count, struct error *err);
 
 #endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TREADLE_GRAMMAR_STEP_H
+#define TREADLE_GRAMMAR_STEP_H
+
+#include "grammar.h"
+#include "settings.h"
+
+/*
+ * The half of the grammar that is about one step.
+ */
+
+/* What a reader of one document needs; all borrowed. */
+struct grammar {
+	struct spot root, steps, output;
+	struct settings defaults;
+	struct error *err;
+};
+
+/* Gives the normalised step. */
+int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step);
+
+/* Owns needs and params. */
+jv grammar_print_step(enum step_kind kind, const struct settings *settings,
+		      jv needs, jv params);
+
+/* what: "step \"a\": " or "output: ". */
+int grammar_check_size(struct grammar *g, struct spot s, const char *what,
+		       jv params);
+
+/* Complains of words that later versions will use. */
+int grammar_refuse_reserved(struct grammar *g, struct spot map,
+			    const char *what);
+
+#endif
