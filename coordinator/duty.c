@@ -75,7 +75,9 @@ void duty_wait(struct duty *d, int64_t delay_ms)
 
 void duty_fail(struct duty *d, const struct error *err)
 {
-	if (!d->is_failing && !d->is_stopped)
+	/* That Redis can't be reached is said by the store, once. */
+	if (!d->is_failing && !d->is_stopped &&
+	    redis_is_up(store_redis(d->coordinator->store)))
 		log_warn("duty failed", NULL, "%s: %s; tried again each second",
 			 d->kind->name, err->text);
 	d->is_failing = true;
@@ -84,8 +86,6 @@ void duty_fail(struct duty *d, const struct error *err)
 
 static void set_leader(struct duty *d, bool is_leader)
 {
-	if (d->is_failing)
-		log_info("duty resumed", NULL, "%s", d->kind->name);
 	d->is_failing = false;
 	if (d->is_leader == is_leader)
 		return;

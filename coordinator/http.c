@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "http.h"
 
-#include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "treadle/log.h"
+#include "address.h"
 
 #define CONNECTIONS_MAX 256
 #define CONNECTIONS_MAX_EACH 64 /* for one address */
 #define CONNECTION_MEMORY ((size_t)16 << 10)
 #define IDLE_S 10
-#define BACKLOG 128
 
 struct http {
 	struct MHD_Daemon *daemon;
@@ -27,7 +24,7 @@ struct http {
 	void *arg;
 	size_t open_requests;
 	int open_handles;
-	char url[128];
+	char url[ADDRESS_URL_MAX];
 };
 
 struct http_request {
@@ -37,6 +34,8 @@ struct http_request {
 	int status;
 	bool is_begun, is_suspended;
 };
+
+static void on_timer(uv_timer_t *timer);
 
 /* --- answers ---------------------------------------------------------------
  */
@@ -67,9 +66,13 @@ void http_answer(struct http_request *r, int status,
 	r->response = response_new(content);
 	if (!r->is_suspended)
 		return;
-	/* The daemon will call on_access() again, which sends it. */
+	/*
+	 * The daemon will call on_access() again, which sends it. Having no
+	 * thread, it does not wake itself for that.
+	 */
 	r->is_suspended = false;
 	MHD_resume_connection(r->connection);
+	uv_timer_start(&r->http->timer, on_timer, 0, 0);
 }
 
 static enum MHD_Result refuse_method(struct MHD_Connection *connection)
@@ -156,8 +159,6 @@ static void on_completed(void *arg, struct MHD_Connection *connection,
 /* --- the loop --------------------------------------------------------------
  */
 
-static void on_timer(uv_timer_t *timer);
-
 /* Lets the daemon work, and asks when it wants to be woken at the latest. */
 static void run(struct http *h)
 {
@@ -180,114 +181,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	run(poll->data);
-}
-
-/* --- listening -------------------------------------------------------------
- */
-
-struct address {
-	char host[256];
-	char port[8];
-};
-
-static int address_parse(const char *listen, struct address *a,
-			 struct error *err)
-{
-	const char *colon = strrchr(listen, ':');
-	struct slice host, port;
-	int64_t number;
-
-	if (!colon)
-		goto malformed;
-	host = (struct slice){listen, (size_t)(colon - listen)};
-	port = slice_of(colon + 1);
-	if (slice_int(port, 0, 65535, &number) || port.len >= sizeof(a->port))
-		goto malformed;
-	if (host.len >= 2 && host.data[0] == '[') {
-		if (host.data[host.len - 1] != ']')
-			goto malformed;
-		host = (struct slice){host.data + 1, host.len - 2};
-	} else if (memchr(host.data, ':', host.len)) {
-		goto malformed;
-	}
-	if (host.len >= sizeof(a->host))
-		goto malformed;
-	snprintf(a->host, sizeof(a->host), "%.*s", (int)host.len, host.data);
-	snprintf(a->port, sizeof(a->port), "%s", port.data);
-	return 0;
-malformed:
-	return error_set(err, ERR_USAGE,
-			 "coordinator.listen is \"%s\", which is not an "
-			 "address and a port like 127.0.0.1:7420 or [::]:7420",
-			 listen);
-}
-
-int http_check(const char *listen, struct error *err)
-{
-	struct address a;
-
-	return address_parse(listen, &a, err);
-}
-
-/* A socket that listens, or -1 with errno set. */
-static int listen_at(const struct addrinfo *at)
-{
-	int fd = socket(at->ai_family,
-			at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			at->ai_protocol);
-	int one = 1, problem;
-
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (!bind(fd, at->ai_addr, at->ai_addrlen) && !listen(fd, BACKLOG))
-		return fd;
-	problem = errno;
-	close(fd);
-	errno = problem;
-	return -1;
-}
-
-static int open_socket(const char *listen, struct error *err)
-{
-	static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-					      .ai_flags = AI_PASSIVE};
-	struct addrinfo *found = NULL;
-	struct address a;
-	int status, fd = -1;
-
-	if (address_parse(listen, &a, err))
-		return -1;
-	status = getaddrinfo(a.host[0] ? a.host : NULL, a.port, &hints, &found);
-	if (status)
-		return error_set(err, ERR_USAGE,
-				 "looking up coordinator.listen %s: %s", listen,
-				 gai_strerror(status));
-	for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
-		fd = listen_at(at);
-	if (fd < 0)
-		error_set(err, ERR_SYSTEM,
-			  "listening on %s: %s; choose another address with "
-			  "--coordinator-listen, or none with an empty one",
-			  listen, strerror(errno));
-	freeaddrinfo(found);
-	return fd;
-}
-
-static void set_url(struct http *h, int fd)
-{
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	char host[64] = "?", port[8] = "?";
-
-	memset(&address, 0, sizeof(address));
-	getsockname(fd, (struct sockaddr *)&address, &len);
-	getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port,
-		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(h->url, sizeof(h->url),
-		 address.ss_family == AF_INET6 ? "http://[%s]:%s"
-					       : "http://%s:%s",
-		 host, port);
 }
 
 /* --- its life --------------------------------------------------------------
@@ -346,16 +239,20 @@ static void watch(struct http *h, uv_loop_t *loop)
 int http_start(uv_loop_t *loop, const char *listen, http_request_fn *on_request,
 	       void *arg, struct http **out, struct error *err)
 {
+	struct address address;
 	struct http *h;
-	int fd = open_socket(listen, err);
+	int fd;
 
+	if (address_parse(listen, &address, err))
+		return -1;
+	fd = address_listen(&address, err);
 	if (fd < 0)
 		return -1;
 	MHD_set_panic_func(on_panic, NULL);
 	h = xcalloc(1, sizeof(*h));
 	h->on_request = on_request;
 	h->arg = arg;
-	set_url(h, fd);
+	address_url(fd, h->url);
 	h->daemon = daemon_start(h, fd);
 	if (!h->daemon) {
 		close(fd);

@@ -25,14 +25,11 @@ typedef void http_request_fn(void *arg, struct http_request *r,
 			     const char *path);
 
 /*
- * Listens on "host:port", "[::1]:port" or ":port" (all addresses); port 0
- * takes a free one. May look up the host's name, so call it before the loop
- * runs. Gives *h.
+ * listen is as address.h says. May look up the host's name, so call it before
+ * the loop runs. Gives *h.
  */
 int http_start(uv_loop_t *loop, const char *listen, http_request_fn *on_request,
 	       void *arg, struct http **h, struct error *err);
-/* Whether http_start() would understand it. */
-int http_check(const char *listen, struct error *err);
 const char *http_url(const struct http *h); /* "http://127.0.0.1:7420" */
 
 struct http_content {

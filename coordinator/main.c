@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "coordinator.h"
+#include "health.h"
 
 /*
  * The process around the coordinator: arguments, signals, the loop.
@@ -27,6 +29,7 @@ static const char usage[] =
 	"  --help       say this\n"
 	"  --version    say which version this is\n"
 	"  --check      check the configuration and Redis, and exit\n"
+	"  --health     ask the coordinator that runs here, and exit: 0 if well\n"
 	"\n";
 
 /* --- the loop --------------------------------------------------------------
@@ -134,8 +137,10 @@ static int check_redis(const struct config *config, struct error *err)
 
 static int check(const struct config *config, struct error *err)
 {
+	struct address address;
+
 	if (*config->coordinator.listen &&
-	    http_check(config->coordinator.listen, err))
+	    address_parse(config->coordinator.listen, &address, err))
 		return -1;
 	if (check_redis(config, err))
 		return -1;
@@ -146,22 +151,46 @@ static int check(const struct config *config, struct error *err)
 /* --- arguments -------------------------------------------------------------
  */
 
+enum mode { MODE_RUN, MODE_CHECK, MODE_HEALTH, MODE_HELP, MODE_VERSION };
+
+static const struct {
+	const char *flag;
+	enum mode mode;
+} modes[] = {
+	{"--check", MODE_CHECK},     {"--health", MODE_HEALTH},
+	{"--help", MODE_HELP},       {"-h", MODE_HELP},
+	{"--version", MODE_VERSION},
+};
+
+/* What is left when the options are gone: nothing, or one of the modes. */
+static int read_mode(int argc, char **argv, enum mode *mode, struct error *err)
+{
+	const char *nearest;
+
+	*mode = MODE_RUN;
+	for (int i = 0; i < argc; i++) {
+		size_t found = 0;
+
+		while (found < countof(modes) &&
+		       strcmp(argv[i], modes[found].flag) != 0)
+			found++;
+		if (found < countof(modes)) {
+			*mode = modes[found].mode;
+			continue;
+		}
+		nearest = config_nearest_flag(CONFIG_COORDINATOR, argv[i]);
+		return error_set(err, ERR_USAGE,
+				 "there is no option %s%s%s; --help lists them",
+				 argv[i], nearest ? ", did you mean " : "",
+				 nearest ? nearest : "");
+	}
+	return 0;
+}
+
 static int complain(const struct error *err)
 {
 	fprintf(stderr, "treadle-coordinator: %s\n", err->text);
 	return error_exit_code(err->kind);
-}
-
-static int refuse(const char *argument)
-{
-	const char *nearest = config_nearest_flag(CONFIG_COORDINATOR, argument);
-	struct error err;
-
-	error_set(&err, ERR_USAGE,
-		  "it does not know \"%s\"%s%s; --help lists its options",
-		  argument, nearest ? ", did you mean " : "",
-		  nearest ? nearest : "");
-	return complain(&err);
 }
 
 static enum log_level level_of(const char *name)
@@ -174,47 +203,48 @@ static enum log_level level_of(const char *name)
 	return level;
 }
 
-static void print_help(void)
+static int perform(enum mode mode, const struct config *config)
 {
-	fputs(usage, stdout);
-	config_help(CONFIG_COORDINATOR, stdout);
+	struct error err;
+
+	switch (mode) {
+	case MODE_RUN:
+		return run(config);
+	case MODE_CHECK:
+		return check(config, &err) ? complain(&err) : 0;
+	case MODE_HEALTH:
+		return health_ask(config->coordinator.listen, &err)
+			       ? complain(&err)
+			       : 0;
+	case MODE_HELP:
+		fputs(usage, stdout);
+		config_help(CONFIG_COORDINATOR, stdout);
+		return 0;
+	case MODE_VERSION:
+		printf("treadle-coordinator %s\n", TREADLE_VERSION);
+		return 0;
+	}
+	return error_exit_code(ERR_BUG);
 }
 
 int main(int argc, char **argv)
 {
 	struct config *config;
 	struct error err;
-	bool is_check = false;
+	enum mode mode;
 	int exit_code;
 
 	signal(SIGPIPE, SIG_IGN);
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-			print_help();
-			return 0;
-		}
-		if (!strcmp(argv[i], "--version")) {
-			printf("treadle-coordinator %s\n", TREADLE_VERSION);
-			return 0;
-		}
-	}
 	argc--;
 	argv++;
 	if (config_load(CONFIG_COORDINATOR, &argc, argv, &config, &err))
 		return complain(&err);
-	exit_code = 0;
-	for (int i = 0; i < argc && !exit_code; i++) {
-		if (!strcmp(argv[i], "--check"))
-			is_check = true;
-		else
-			exit_code = refuse(argv[i]);
-	}
 	log_start("coordinator", level_of(config->log.level),
 		  !strcmp(config->log.format, "json"));
-	if (!exit_code && is_check)
-		exit_code = check(config, &err) ? complain(&err) : 0;
-	else if (!exit_code)
-		exit_code = run(config);
+	if (read_mode(argc, argv, &mode, &err))
+		exit_code = complain(&err);
+	else
+		exit_code = perform(mode, config);
 	config_free(config);
 	return exit_code;
 }

@@ -51,7 +51,7 @@ static void on_answer(void *arg, jv answer, const struct error *err)
 
 static bool is_fresh(const struct question *q)
 {
-	return jv_is_valid(jv_copy(q->answer)) &&
+	return jv_is_valid(q->answer) &&
 	       clock_monotonic_ms() - q->answered_at < q->fresh_ms;
 }
 

@@ -8,7 +8,7 @@
 #	. "$(dirname "$0")/lib.sh"
 #	start_redis
 #	start_coordinator
-#	start_worker --slots 4
+#	start_worker --worker-slots 4
 #	run=$(treadle submit "$workflow")
 #	wait_until 'treadle status "$run" | grep -q done' 20
 #	is 'there is one run' "$(redis ZCARD 'treadle:{0}:runs:done')" 1
