@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TREADLE_HTTP_CALL_H
+#define TREADLE_HTTP_CALL_H
+
+#include "http.h"
+#include "http_multi.h"
+
+/*
+ * The inside of a call, between http.c, which lives it, and http_setup.c,
+ * which tells libcurl what is wanted. For nobody else.
+ */
+#define SPARE_MAX 256 /* handles kept for the next calls */
+
+struct http {
+	struct http_multi multi;
+	struct address_ranges deny;
+	CURL *spare[SPARE_MAX];
+	int spare_count;
+	struct http_call *calls;     /* in progress */
+	struct http_call *cancelled; /* whose end is still to be told */
+	uv_idle_t telling;
+	int closing;
+	void (*on_stopped)(void *arg);
+	void *arg;
+};
+
+struct http_call {
+	struct http *http;
+	struct http_call *next, *prev;
+	const struct http_request *request;
+	CURL *easy;
+	struct curl_slist *headers;
+	char *url; /* of a redirect; NULL: the request's */
+	int redirects;
+
+	int status, head_lines;
+	struct buf head, body;
+	int64_t received; /* of the body */
+	bool has_use;
+	enum http_use use;
+
+	/* Why one of our callbacks has ended the transfer. */
+	bool is_cut; /* enough of a brief body */
+	bool is_too_large, is_stopped, is_cancelled;
+	char denied[ADDRESS_TEXT_MAX];
+	char reason[CURL_ERROR_SIZE + 64];
+};
+
+/* Sets every option of c->easy. */
+void call_set_up(struct http_call *c);
+
+/* What libcurl calls with the bytes that come; arg is the call. */
+size_t on_http_header(char *bytes, size_t one, size_t len, void *arg);
+size_t on_http_body(char *bytes, size_t one, size_t len, void *arg);
+
+#endif
