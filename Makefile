@@ -112,8 +112,8 @@ $(OUT)/obj/common/store.o: $(GEN)/library.inc
 
 # --- tests -------------------------------------------------------------------
 
-$(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libtreadle.a \
-		$(filter-out %/main.o,$(worker_obj))
+$(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o \
+		$(filter-out %/main.o,$(worker_obj)) $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(unit_libs)
 
