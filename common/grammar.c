@@ -77,10 +77,13 @@ static int check_steps(struct grammar *g)
 		return spot_complain(g->steps, g->err,
 				     "steps is empty: add a step");
 	if (count + !spot_is_absent(g->output) > WORKFLOW_STEPS_MAX)
-		return spot_complain(g->steps, g->err,
-				     "there are %zu steps, more than %d: "
-				     "split the workflow",
-				     count, WORKFLOW_STEPS_MAX);
+		return spot_complain(
+			g->steps, g->err,
+			"there are %zu steps%s, more than %d: "
+			"split the workflow",
+			count,
+			spot_is_absent(g->output) ? "" : " and an output",
+			WORKFLOW_STEPS_MAX);
 	return 0;
 }
 

@@ -57,8 +57,10 @@ static int read_needs(struct graph *g, struct arena *a, int node, jv step,
 	*total += (size_t)count;
 	if (*total > WORKFLOW_NEEDS_MAX) {
 		jv_free(needs);
-		return error_set(err, ERR_INPUT, "has more than %d needs",
-				 WORKFLOW_NEEDS_MAX);
+		return error_set(
+			err, ERR_INPUT,
+			"there are more than %d needs: split the workflow",
+			WORKFLOW_NEEDS_MAX);
 	}
 	g->needs[node] = arena_calloc(a, (size_t)count, sizeof(int));
 	for (int i = 0; i < count && result == 0; i++) {

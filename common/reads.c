@@ -186,8 +186,9 @@ static void read_name(struct scan *s, struct level *level, struct slice name)
 	static const char *const parts[] = {"then", "elif",  "else",
 					    "end",  "catch", NULL};
 	static const char *const others[] = {
-		"if",   "and",   "or",   "reduce", "foreach", "def",      "try",
-		"true", "false", "null", "empty",  "nan",     "infinite", NULL};
+		"if",    "and", "or",       "reduce", "foreach",
+		"def",   "try", "true",     "false",  "null",
+		"empty", "nan", "infinite", "break",  NULL};
 	/* With arguments these leave their input alone. */
 	static const char *const deaf[] = {"range", "limit",   "first", "last",
 					   "error", "isempty", NULL};

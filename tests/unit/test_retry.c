@@ -95,5 +95,5 @@ int main(void)
 		cmocka_unit_test(the_other_side_may_ask_for_more),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
 }
