@@ -23,7 +23,7 @@ int64_t clock_wall_ms(void);
  */
 int duration_parse(struct slice text, int64_t *ms);
 #define DURATION_TEXT_MAX 32
-/* The shortest exact form that duration_parse() reads; returns text. */
+/* The exact form that duration_parse() reads, "1h30m"; returns text. */
 const char *duration_format(int64_t ms, char text[DURATION_TEXT_MAX]);
 /* For people, two units at the most: "350ms", "4.2s", "3m 5s", "2d 4h". */
 const char *duration_human(int64_t ms, char text[DURATION_TEXT_MAX]);
