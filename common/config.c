@@ -31,7 +31,7 @@ struct flags {
 static int set(struct loaded *l, size_t i, struct slice text,
 	       const char *origin, struct error *err)
 {
-	if (option_read(&options[i], text, &l->config, err) < 0)
+	if (option_read(&option_table[i], text, &l->config, err) < 0)
 		return error_prefix(err, "%s: ", origin);
 	free(l->origins[i]);
 	l->origins[i] = xstrdup(origin);
@@ -41,8 +41,9 @@ static int set(struct loaded *l, size_t i, struct slice text,
 static void set_defaults(struct loaded *l)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++)
-		must(option_read(&options[i], slice_of(options[i].initial),
-				 &l->config, NULL) == 0);
+		must(option_read(&option_table[i],
+				 slice_of(option_table[i].initial), &l->config,
+				 NULL) == 0);
 }
 
 typedef const char *name_fn(const struct option *o, char text[OPTION_NAME_MAX]);
@@ -55,8 +56,8 @@ static const char *nearest(const char *wrong, name_fn *name, int readers)
 	size_t count = 0;
 
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		if (options[i].readers & readers) {
-			names[count] = name(&options[i], texts[count]);
+		if (option_table[i].readers & readers) {
+			names[count] = name(&option_table[i], texts[count]);
 			count++;
 		}
 	}
@@ -95,9 +96,9 @@ static const char **find_flag(struct flags *f, const char *arg, bool *is_bool)
 	if (match(arg, "--config"))
 		return &f->file;
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		if ((options[i].readers & f->reader) &&
-		    match(arg, option_flag(&options[i], name))) {
-			*is_bool = options[i].type == OPTION_BOOL;
+		if ((option_table[i].readers & f->reader) &&
+		    match(arg, option_flag(&option_table[i], name))) {
+			*is_bool = option_table[i].type == OPTION_BOOL;
 			return &f->values[i];
 		}
 	}
@@ -141,7 +142,7 @@ static int apply_flags(struct loaded *l, const struct flags *f,
 		if (!f->values[i])
 			continue;
 		if (set(l, i, slice_of(f->values[i]),
-			option_flag(&options[i], name), err) < 0) {
+			option_flag(&option_table[i], name), err) < 0) {
 			if (err)
 				err->kind = ERR_USAGE;
 			return -1;
@@ -159,7 +160,7 @@ static size_t find_variable(const char *variable)
 	size_t i = 0;
 
 	while (i < OPTION_COUNT &&
-	       strcmp(variable, option_variable(&options[i], name)) != 0)
+	       strcmp(variable, option_variable(&option_table[i], name)) != 0)
 		i++;
 	return i;
 }
@@ -250,7 +251,8 @@ static int set_from_file(struct loaded *l, size_t i, jv v, const char *origin,
 	int rc;
 
 	buf_init(&text, FILE_SIZE_MAX);
-	if (options[i].type == OPTION_LIST && jv_get_kind(v) == JV_KIND_ARRAY)
+	if (option_table[i].type == OPTION_LIST &&
+	    jv_get_kind(v) == JV_KIND_ARRAY)
 		rc = print_items(v, &text, err);
 	else
 		rc = print_scalar(v, &text, err);
@@ -266,8 +268,9 @@ static size_t find_option(const char *section, const char *key)
 {
 	size_t i = 0;
 
-	while (i < OPTION_COUNT && (strcmp(options[i].section, section) != 0 ||
-				    strcmp(options[i].key, key) != 0))
+	while (i < OPTION_COUNT &&
+	       (strcmp(option_table[i].section, section) != 0 ||
+		strcmp(option_table[i].key, key) != 0))
 		i++;
 	return i;
 }
@@ -439,7 +442,7 @@ void config_free(struct config *config)
 	if (!l)
 		return;
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		option_clear(&options[i], config);
+		option_clear(&option_table[i], config);
 		free(l->origins[i]);
 	}
 	free(l);

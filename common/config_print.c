@@ -38,7 +38,8 @@ static bool is_of(const struct option *o, const struct option_section *s)
 static bool has_options(const struct option_section *s, int reader)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		if (is_of(&options[i], s) && (options[i].readers & reader))
+		if (is_of(&option_table[i], s) &&
+		    (option_table[i].readers & reader))
 			return true;
 	}
 	return false;
@@ -96,9 +97,9 @@ static int flag_width(enum config_reader reader)
 	int width = 0;
 
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		int len = (int)strlen(option_flag(&options[i], flag));
+		int len = (int)strlen(option_flag(&option_table[i], flag));
 
-		if ((options[i].readers & (int)reader) && len > width)
+		if ((option_table[i].readers & (int)reader) && len > width)
 			width = len;
 	}
 	return width;
@@ -133,9 +134,9 @@ void config_help(enum config_reader reader, FILE *out)
 			continue;
 		fprintf(out, "\n%s\n", option_sections[s].help);
 		for (size_t i = 0; i < OPTION_COUNT; i++) {
-			if (is_of(&options[i], &option_sections[s]) &&
-			    (options[i].readers & (int)reader))
-				print_help(out, &options[i], width);
+			if (is_of(&option_table[i], &option_sections[s]) &&
+			    (option_table[i].readers & (int)reader))
+				print_help(out, &option_table[i], width);
 		}
 	}
 }
@@ -152,12 +153,12 @@ void config_explain(const struct config *config, enum config_reader reader,
 
 	buf_init(&value, TEXT_MAX);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		if (!(options[i].readers & (int)reader))
+		if (!(option_table[i].readers & (int)reader))
 			continue;
 		buf_reset(&value);
-		option_print(&options[i], config, &value);
+		option_print(&option_table[i], config, &value);
 		fprintf(out, "%-*s  %-*s  %s\n", width,
-			option_path(&options[i], path), VALUE_WIDTH,
+			option_path(&option_table[i], path), VALUE_WIDTH,
 			value.len ? value.data : "(empty)",
 			l->origins[i] ? l->origins[i] : "default");
 	}
@@ -224,8 +225,8 @@ void config_defaults(FILE *out)
 		fprintf(out, "\n# %s\n%s:\n", option_sections[s].help,
 			option_sections[s].name);
 		for (size_t i = 0; i < OPTION_COUNT; i++) {
-			if (is_of(&options[i], &option_sections[s]))
-				print_commented(out, &options[i]);
+			if (is_of(&option_table[i], &option_sections[s]))
+				print_commented(out, &option_table[i]);
 		}
 	}
 }
@@ -293,8 +294,8 @@ void config_reference(FILE *out)
 			"|---|---|---|---|---|\n",
 			option_sections[s].name, option_sections[s].help);
 		for (size_t i = 0; i < OPTION_COUNT; i++) {
-			if (is_of(&options[i], &option_sections[s]))
-				print_row(out, &options[i]);
+			if (is_of(&option_table[i], &option_sections[s]))
+				print_row(out, &option_table[i]);
 		}
 	}
 }

@@ -11,7 +11,7 @@
 
 enum { W = CONFIG_WORKER, C = CONFIG_COORDINATOR, P = CONFIG_PRODUCER };
 
-const struct option options[OPTION_COUNT] = {
+const struct option option_table[OPTION_COUNT] = {
 #define SECTION(name, help)
 #define OPTION(section, key, type, initial, min, max, readers, help)           \
 	{#section, #key, OPTION_##type, initial,                               \

@@ -52,7 +52,7 @@ enum {
 #undef END
 };
 
-extern const struct option options[OPTION_COUNT];
+extern const struct option option_table[OPTION_COUNT];
 extern const struct option_section option_sections[SECTION_COUNT];
 
 /* The three names of an option; each returns text. */
