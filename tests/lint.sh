@@ -148,9 +148,9 @@ doors() {
 	door 'jq\.h' 'common/expression\.c'
 }
 
-# "..." is a header of treadle/ or of one's own folder, nothing else.
+# "..." is a header of treadle/ or of one's own folder; only tests look inside.
 own_headers() {
-	grep -nE '#include "' $(cat "$work/c" "$work/h") |
+	grep -nE '#include "' $(grep -vE '^(tests|bench)/' "$work/code") |
 		while IFS=: read -r file line text; do
 			header=${text#*\"} header=${header%\"*}
 			case $header in
