@@ -201,7 +201,7 @@ static int check_accept(struct spot s, const char *what, struct error *err)
 	return 0;
 }
 
-static int check_http(struct spot s, const char *what, struct error *err)
+static int check_body(struct spot s, const char *what, struct error *err)
 {
 	static const char *const bodies[] = {"json", "form", "body"};
 	const char *first = NULL;
@@ -217,10 +217,24 @@ static int check_http(struct spot s, const char *what, struct error *err)
 					     what, first, bodies[i]);
 		first = bodies[i];
 	}
-	if (check_url(spot_get(s, "url"), what, err) != 0 ||
+	return 0;
+}
+
+static int check_http(struct spot s, const char *what, struct error *err)
+{
+	struct spot output = spot_get(s, "output");
+
+	if (check_body(s, what, err) != 0 ||
+	    check_url(spot_get(s, "url"), what, err) != 0 ||
 	    check_method(spot_get(s, "method"), what, err) != 0 ||
 	    each_member(spot_get(s, "headers"), what, check_header, err) != 0)
 		return -1;
+	if (!spot_is_absent(output) && !spot_is_absent(spot_get(s, "download")))
+		return spot_complain(output, err,
+				     "%shttp has \"download\" and \"output\": "
+				     "the output of a download is its file, "
+				     "remove one",
+				     what);
 	return check_accept(spot_get(s, "accept"), what, err);
 }
 

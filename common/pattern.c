@@ -30,20 +30,29 @@ static void skip_set(struct estimate *e)
 		e->at++;
 }
 
-/* At the brace of {3}, {3,} or {3,5}. */
-static void add_bound(struct estimate *e)
+/* The atom before comes `bound` times. */
+static void multiply(struct estimate *e, long bound)
 {
-	long bound = 1, number = 0;
-
-	while (++e->at < e->end && *e->at != '}') {
-		if (*e->at >= '0' && *e->at <= '9' && number <= COST_MAX)
-			number = number * 10 + (*e->at - '0');
-		else
-			number = 0;
-		bound = number > bound ? number : bound;
-	}
 	e->sums[e->depth] += e->last * (bound - 1);
 	e->last *= bound;
+}
+
+/* At the brace of {3}, {3,} or {3,5}; false if it is something else. */
+static bool read_bound(struct estimate *e, long *bound)
+{
+	long number = 0;
+
+	*bound = 1;
+	while (++e->at < e->end && *e->at != '}') {
+		if (*e->at == ',')
+			number = 0;
+		else if (*e->at < '0' || *e->at > '9')
+			return false;
+		else if (number <= COST_MAX)
+			number = number * 10 + (*e->at - '0');
+		*bound = number > *bound ? number : *bound;
+	}
+	return e->at < e->end;
 }
 
 static void add_atom(struct estimate *e, long cost)
@@ -52,41 +61,66 @@ static void add_atom(struct estimate *e, long cost)
 	e->sums[e->depth] += cost;
 }
 
-/* False if it is too much. */
-static bool count(struct estimate *e)
+static bool open_group(struct estimate *e)
 {
-	for (; e->at < e->end; e->at++) {
-		long group;
-		switch (*e->at) {
-		case '(':
-			if (e->depth == DEPTH_MAX)
-				return false;
-			e->sums[++e->depth] = 0;
-			break;
-		case ')':
-			group = e->sums[e->depth];
-			if (e->depth)
-				e->depth--;
-			else
-				e->sums[0] = group = 0;
-			add_atom(e, group ? group : 1);
-			break;
-		case '{':
-			add_bound(e);
-			break;
-		case '[':
-			skip_set(e);
-			add_atom(e, 1);
-			break;
-		case '\\':
-			e->at++;
-			/* fall through */
-		default:
-			add_atom(e, 1);
-		}
-		if (e->sums[e->depth] > COST_MAX || e->last > COST_MAX)
+	if (e->depth == DEPTH_MAX)
+		return false;
+	e->sums[++e->depth] = 0;
+	return true;
+}
+
+static void close_group(struct estimate *e)
+{
+	long group = e->sums[e->depth];
+
+	if (e->depth)
+		e->depth--;
+	else
+		e->sums[0] = group = 0;
+	add_atom(e, group ? group : 1);
+}
+
+/* False if it is too much. */
+static bool add_token(struct estimate *e)
+{
+	long bound;
+
+	switch (*e->at) {
+	case '(':
+		return open_group(e);
+	case ')':
+		close_group(e);
+		break;
+	case '+': /* a+ is made aa*, so a++++ would double four times */
+		multiply(e, 2);
+		break;
+	case '{':
+		if (!read_bound(e, &bound))
 			return false;
+		multiply(e, bound);
+		break;
+	case '[':
+		skip_set(e);
+		add_atom(e, 1);
+		break;
+	case '\\':
+		e->at++;
+		add_atom(e, 1);
+		break;
+	default:
+		add_atom(e, 1);
 	}
+	return e->sums[e->depth] <= COST_MAX && e->last <= COST_MAX;
+}
+
+static bool is_bounded(struct slice pattern)
+{
+	struct estimate e = {.at = pattern.data,
+			     .end = pattern.data + pattern.len};
+
+	for (; e.at < e.end; e.at++)
+		if (!add_token(&e))
+			return false;
 	return true;
 }
 
@@ -111,8 +145,6 @@ static int check_escapes(struct slice pattern, struct error *err)
 
 int pattern_check(struct slice pattern, struct error *err)
 {
-	struct estimate e = {.at = pattern.data,
-			     .end = pattern.data + pattern.len};
 	char reason[128];
 	regex_t regex;
 
@@ -124,10 +156,10 @@ int pattern_check(struct slice pattern, struct error *err)
 		return error_set(err, ERR_INPUT, "pattern has a NUL byte");
 	if (check_escapes(pattern, err) != 0)
 		return -1;
-	if (!count(&e))
+	if (!is_bounded(pattern))
 		return error_set(err, ERR_INPUT,
-				 "pattern repeats too much: use smaller "
-				 "bounds, or minLength and maxLength");
+				 "pattern repeats too much or has a malformed "
+				 "bound: use smaller ones, or maxLength");
 	int code = regcomp(&regex, pattern.data, REG_EXTENDED | REG_NOSUB);
 	if (code == 0) {
 		regfree(&regex);
@@ -143,7 +175,9 @@ bool pattern_matches(struct slice pattern, struct slice text)
 	regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)text.len};
 	regex_t regex;
 
-	if (regcomp(&regex, pattern.data, REG_EXTENDED) != 0)
+	/* One that wasn't checked must at least not take for ever. */
+	if (pattern.len > PATTERN_LEN_MAX || !is_bounded(pattern) ||
+	    regcomp(&regex, pattern.data, REG_EXTENDED) != 0)
 		return false;
 	bool matches = regexec(&regex, text.data, 1, &range, REG_STARTEND) == 0;
 	regfree(&regex);

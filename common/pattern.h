@@ -16,7 +16,7 @@
 
 int pattern_check(struct slice pattern, struct error *err);
 
-/* The pattern must have been checked. */
+/* A pattern that pattern_check() refuses matches nothing. */
 bool pattern_matches(struct slice pattern, struct slice text);
 
 #endif

@@ -134,6 +134,10 @@ static void what_is_no_schema_is_refused(void **state)
 		{"{\"pattern\":\"a\\u0000\"}", "has a NUL byte"},
 		{"{\"pattern\":\"(a{200}){200}\"}", "repeats too much"},
 		{"{\"pattern\":\"a{32767}\"}", "repeats too much"},
+		{"{\"pattern\":\"a++++++++++++++++++++++++++++\"}",
+		 "repeats too much"},
+		{"{\"pattern\":\"a{2,x}\"}", "has a malformed bound"},
+		{"{\"pattern\":\"a{2\"}", "has a malformed bound"},
 		{"{\"type\":\"integer\",\"default\":\"x\"}",
 		 "input.default: must be of type integer"},
 	};
