@@ -6,6 +6,7 @@
 
 #include "answer.h"
 #include "bar.h"
+#include "follow.h"
 #include "input.h"
 #include "lines.h"
 #include "submission.h"
@@ -46,7 +47,7 @@ struct bulk {
 	bool is_quiet;
 	struct batch batches[BATCHES];
 	size_t first, used; /* a ring, in the order of the lines */
-	bool is_read, is_failed;
+	bool is_read, is_failed, is_line_bad;
 	struct error error; /* the first one */
 	int64_t submitted, existing;
 	struct bar bar;
@@ -308,8 +309,7 @@ static bool read_line(struct bulk *b, struct batch *batch)
 		if (add_line(b, batch, line, &err) == 0)
 			return true;
 		refuse_line(b, &err);
-		fail(b, &err);
-		return false;
+		break;
 	case LINES_WAIT:
 		return false;
 	case LINES_END:
@@ -318,6 +318,7 @@ static bool read_line(struct bulk *b, struct batch *batch)
 	case LINES_FAILED:
 		break;
 	}
+	b->is_line_bad = !b->is_failed;
 	fail(b, &err);
 	return false;
 }
@@ -354,6 +355,8 @@ static void pump(struct bulk *b)
 	/* A part of a batch goes when nothing else is on its way. */
 	if (b->is_read || b->used == 1)
 		send_open(b);
+	if (b->lines.is_waiting)
+		fflush(b->call->out.file); /* nobody knows how long */
 	show(b);
 }
 
@@ -380,28 +383,40 @@ static void batch_init(struct bulk *b, struct batch *batch)
 	buf_init(&batch->inputs, BATCH_BYTES_MAX + 2 * INPUT_SIZE_MAX);
 }
 
-static int finish(struct bulk *b, struct error *err)
+/* What went wrong, and how far we had come. */
+static int finish_failed(const struct bulk *b, struct error *err)
+{
+	long long all = (long long)(b->submitted + b->existing);
+	const char *before = b->is_line_bad ? " before it" : "";
+
+	if (all == 0)
+		return error_set(err, b->error.kind,
+				 "%.400s; nothing was submitted",
+				 b->error.text);
+	if (all == 1)
+		return error_set(err, b->error.kind,
+				 "%.400s; 1 run%s was submitted", b->error.text,
+				 before);
+	return error_set(err, b->error.kind,
+			 "%.400s; %lld runs%s were submitted", b->error.text,
+			 all, before);
+}
+
+static int finish(const struct bulk *b, struct error *err)
 {
 	const struct output *talk = &b->call->talk;
 	long long all = (long long)(b->submitted + b->existing);
 
-	if (b->is_failed) {
-		*err = b->error;
-		struct error whole = *err;
-		return error_set(err, whole.kind,
-				 "%.400s; %lld run%s before it %s submitted",
-				 whole.text, all, all == 1 ? "" : "s",
-				 all == 1 ? "was" : "were");
-	}
+	if (b->is_failed)
+		return finish_failed(b, err);
 	if (dialogue_is_interrupted(b->dialogue)) {
 		output_printf(talk, "interrupted; %lld runs were submitted\n",
 			      all);
-		return 130;
+		return FOLLOW_INTERRUPTED;
 	}
 	if (b->existing > 0)
 		output_printf(talk,
-			      "%lld of %lld runs had been submitted "
-			      "before\n",
+			      "%lld of %lld runs had been submitted before\n",
 			      (long long)b->existing, all);
 	return 0;
 }

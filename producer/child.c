@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,20 @@ static void show_line(const struct child *c, struct slice text)
 	buf_clear(&line);
 }
 
+/* What we have to say of it ourselves stands among its own lines. */
+static void PRINTF(2, 3) say(const struct child *c, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	dprintf(c->log, "treadle dev: %s %s\n", c->name, text);
+	if (c->talk)
+		show_line(c, slice_of(text));
+}
+
 static void take_bytes(struct child_life *life, size_t len)
 {
 	struct child *c = life->child;
@@ -153,7 +168,7 @@ static void on_pause_over(uv_timer_t *timer)
 
 	c->state = CHILD_OFF;
 	if (child_start(c, &err) != 0)
-		fprintf(stderr, "treadle: %s\n", err.text);
+		say(c, "%s", err.text);
 }
 
 static void pause_child(struct child *c)
@@ -163,9 +178,8 @@ static void pause_child(struct child *c)
 	c->pause_ms = c->pause_ms ? c->pause_ms * 2 : PAUSE_MIN_MS;
 	if (c->pause_ms > PAUSE_MAX_MS)
 		c->pause_ms = PAUSE_MAX_MS;
-	fprintf(stderr,
-		"treadle: %s ended (%s); it is started again in %lldms\n",
-		c->name, c->end, (long long)c->pause_ms);
+	say(c, "ended (%s); is started again in %lldms", c->end,
+	    (long long)c->pause_ms);
 	c->state = CHILD_PAUSING;
 	uv_timer_start(&c->timer, on_pause_over, (uint64_t)c->pause_ms, 0);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "treadle/crypto.h"
 #include "answer.h"
@@ -13,6 +14,7 @@
 
 #define PREFIX_MIN 4
 #define EXPLAIN_MAX (1 << 20)
+#define COMPLAIN_MS 1000
 
 struct dialogue {
 	uv_loop_t loop;
@@ -21,7 +23,7 @@ struct dialogue {
 	struct store *store;
 	int64_t timeout_ms;
 	bool is_explained, is_held, is_interrupted;
-	bool is_open, is_stopped, is_woken;
+	bool is_open, is_stopped, is_woken, has_complained;
 	struct error error; /* of the opening */
 };
 
@@ -41,6 +43,32 @@ static void on_stopped(void *arg)
 	d->is_stopped = true;
 }
 
+/*
+ * On a terminal somebody sits and waits: after a second, say for what. The
+ * line is wiped off when it is over.
+ */
+static void on_still_closed(uv_timer_t *timer)
+{
+	struct dialogue *d = timer->data;
+	const struct error *reason = redis_reason(store_redis(d->store));
+
+	if (!reason || !isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r\033[Ktrying: %.120s", reason->text);
+	d->has_complained = true;
+}
+
+static void await_open(struct dialogue *d)
+{
+	d->timer.data = d;
+	uv_timer_start(&d->timer, on_still_closed, COMPLAIN_MS, COMPLAIN_MS);
+	while (!d->is_open)
+		uv_run(&d->loop, UV_RUN_ONCE);
+	uv_timer_stop(&d->timer);
+	if (d->has_complained)
+		fputs("\r\033[K", stderr);
+}
+
 struct dialogue *dialogue_open(const struct config *config, bool is_explained,
 			       struct error *err)
 {
@@ -54,8 +82,8 @@ struct dialogue *dialogue_open(const struct config *config, bool is_explained,
 	d->timeout_ms = config->redis.timeout;
 	d->store = store_start(&d->loop, config, "treadle", d->timeout_ms,
 			       on_open, d);
-	while (!d->is_open && !is_explained)
-		uv_run(&d->loop, UV_RUN_ONCE);
+	if (!is_explained)
+		await_open(d);
 	if (d->error.kind != ERR_NONE) {
 		if (err)
 			*err = d->error;

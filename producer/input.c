@@ -85,7 +85,7 @@ int input_pack(const struct workflow *w, jv *input, struct buf *out,
 {
 	int rc = 0;
 
-	if (jv_is_valid(jv_copy(w->input)))
+	if (jv_is_valid(w->input))
 		rc = schema_apply(w->input, input, err);
 	if (rc == 0 && jv_get_kind(*input) == JV_KIND_OBJECT &&
 	    jv_object_length(jv_copy(*input)) == 0)

@@ -109,23 +109,14 @@ static int plan(struct dev *d, int64_t workers, struct error *err)
 			return -1;
 	}
 
-	const char *const args[] = {"--port",
-				    "0",
-				    "--unixsocket",
-				    d->place.socket,
-				    "--unixsocketperm",
-				    "700",
-				    "--dir",
-				    d->place.folder,
-				    "--appendonly",
-				    "yes",
-				    "--save",
-				    "",
-				    "--maxmemory-policy",
-				    "noeviction",
-				    "--daemonize",
-				    "no",
-				    NULL};
+	/* clang-format off */
+	const char *const args[] = {
+		"--port", "0", "--unixsocket", d->place.socket,
+		"--unixsocketperm", "700", "--dir", d->place.folder,
+		"--appendonly", "yes", "--save", "", "--loglevel", "warning",
+		"--maxmemory-policy", "noeviction", "--daemonize", "no", NULL,
+	};
+	/* clang-format on */
 	add_args(&d->children[REDIS], args);
 	return 0;
 }
