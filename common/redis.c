@@ -101,10 +101,11 @@ void redis_call(struct redis *r, struct command *c,
 static void park(struct redis *r, struct call *call, struct slice text)
 {
 	redis_refusal_error(text, &r->url, &r->refusal);
-	if (!r->is_refusal_told)
+	if (!r->is_refusal_told && redis_refusal_is_passing(text)) {
 		log_warn("call refused", NULL, "%s -- trying again",
 			 r->refusal.text);
-	r->is_refusal_told = true;
+		r->is_refusal_told = true;
+	}
 	call->resume_at =
 		clock_monotonic_ms() + session_backoff_ms(call->tries++);
 	calls_push(&r->parked, call);

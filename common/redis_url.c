@@ -146,6 +146,8 @@ static const char *parse_host(struct slice *rest, struct redis_url *u)
 	struct slice host;
 
 	if (slice_starts(*rest, "[")) {
+		if (!memchr(rest->data, ']', rest->len))
+			return "the address lacks its closing bracket";
 		host = slice_cut(rest, ']');
 		host.data++, host.len--;
 		if (rest->len && *rest->data != ':')

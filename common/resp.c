@@ -12,28 +12,49 @@
  * that build our replies. Its interface changed between 0.14 and 1.0: array
  * sizes became size_t, and RESP 3 brought types that we refuse.
  */
+#define ITEMS_AT_FIRST 1024 /* a power of two */
+
 struct resp_reader {
 	redisReader *parser;
 	struct arena arena; /* of the reply under construction */
 	struct reply root;
 	size_t text, items;    /* used by this reply */
 	bool is_given;         /* root was handed out; begin anew */
-	const char *complaint; /* why one of our functions refused */
+	const char *complaint; /* why we refused; then for good */
 };
 
 /* --- building ------------------------------------------------------------ */
+
+/*
+ * An array gets room as its items come: its header alone, a few bytes that
+ * anyone can send, must not cost us what it promises. No item of an array is
+ * pointed at any more when the next one comes, so they may be moved.
+ */
+static void make_room(struct resp_reader *r, struct reply *array, size_t i)
+{
+	size_t size = i ? 2 * i : ITEMS_AT_FIRST;
+	struct reply *items;
+
+	if (i && (i < ITEMS_AT_FIRST || (i & (i - 1))))
+		return;
+	if (size > array->count)
+		size = array->count;
+	items = arena_alloc(&r->arena, size * sizeof(*items));
+	if (i)
+		memcpy(items, array->items, i * sizeof(*items));
+	array->items = items;
+}
 
 /* Where the task's reply goes: into its parent's items, or it is the root. */
 static struct reply *place(const redisReadTask *task)
 {
 	struct resp_reader *r = task->privdata;
-	struct reply *reply, *parent;
+	struct reply *reply = &r->root, *parent;
 
 	if (task->parent) {
 		parent = task->parent->obj;
+		make_room(r, parent, (size_t)task->idx);
 		reply = &parent->items[task->idx];
-	} else {
-		reply = &r->root;
 	}
 	*reply = (struct reply){.type = REPLY_NIL, .text = SLICE("")};
 	return reply;
@@ -83,7 +104,6 @@ static void *build_items(const redisReadTask *task, size_t count)
 	r->items += count;
 	reply->type = REPLY_ARRAY;
 	reply->count = count;
-	reply->items = arena_alloc(&r->arena, count * sizeof(struct reply));
 	return reply;
 }
 
@@ -226,7 +246,8 @@ int resp_reader_next(struct resp_reader *r, const struct reply **reply,
 
 	if (r->is_given)
 		begin_reply(r);
-	if (redisReaderGetReply(r->parser, &built) == REDIS_OK) {
+	if (!r->complaint &&
+	    redisReaderGetReply(r->parser, &built) == REDIS_OK) {
 		if (built) {
 			*reply = built;
 			r->is_given = true;
