@@ -12,6 +12,9 @@
 #define UNMOVED_MS 5         /* something is due and yet it did not move */
 #define BELL_BLOCK_MS 30000  /* how long one read of the bell waits */
 #define BELL_TROUBLE_MS 1000 /* between two tries */
+#define LEAD_IS_FREE "free"  /* the word of the ring of one who leaves */
+#define FAREWELL_MS 500
+#define BELL_KEY_MAX 256
 
 /* --- the duty --------------------------------------------------------------
  */
@@ -46,6 +49,13 @@ static const struct duty_kind promote = {
 
 static void listen_to_bell(struct timers *t);
 
+static const char *bell_key(const struct timers *t, char key[BELL_KEY_MAX])
+{
+	snprintf(key, BELL_KEY_MAX, "%s:timer",
+		 store_keys(t->duty.coordinator->store));
+	return key;
+}
+
 static void on_bell_timer(uv_timer_t *timer)
 {
 	listen_to_bell(timer->data);
@@ -64,29 +74,35 @@ static void bell_trouble(struct timers *t, const struct redis_failure *f)
 	uv_timer_start(&t->bell_timer, on_bell_timer, BELL_TROUBLE_MS, 0);
 }
 
-/* [[key, [[id, fields], ...]]]: the id of the last, or the empty slice. */
-static struct slice last_ring(const struct reply *reply)
+/* Item i of an array, or a NIL. */
+static const struct reply *item(const struct reply *reply, size_t i)
 {
-	const struct reply *ring = reply;
-	static const size_t path[] = {0, 1, SIZE_MAX, 0};
-	size_t at;
+	static const struct reply nil = {.type = REPLY_NIL, .text = SLICE("")};
 
-	for (size_t i = 0; i < countof(path); i++) {
-		if (ring->type != REPLY_ARRAY || !ring->count)
-			return slice_of("");
-		at = path[i] == SIZE_MAX ? ring->count - 1 : path[i];
-		if (at >= ring->count)
-			return slice_of("");
-		ring = &ring->items[at];
-	}
-	return ring->text;
+	if (reply->type != REPLY_ARRAY || i >= reply->count)
+		return &nil;
+	return &reply->items[i];
 }
 
+/* What is due is for the leader to hear; that the lead is free, for all. */
+static void hear(struct timers *t, const struct reply *ring)
+{
+	struct slice id = item(ring, 0)->text;
+	struct slice word = item(item(ring, 1), 0)->text;
+
+	if (!id.len || id.len >= sizeof(t->last_ring))
+		return;
+	memcpy(t->last_ring, id.data, id.len);
+	t->last_ring[id.len] = '\0';
+	if (t->duty.is_leader || slice_is(word, LEAD_IS_FREE))
+		duty_poke(&t->duty);
+}
+
+/* reply: [[key, [[id, [word, value]]]]], or NIL when nobody rang. */
 static void on_ring(void *arg, const struct reply *reply,
 		    const struct redis_failure *failure)
 {
 	struct timers *t = arg;
-	struct slice ring;
 
 	if (t->is_stopped)
 		return;
@@ -95,14 +111,7 @@ static void on_ring(void *arg, const struct reply *reply,
 		return;
 	}
 	t->is_bell_broken = false;
-	ring = last_ring(reply);
-	if (ring.len && ring.len < sizeof(t->last_ring)) {
-		memcpy(t->last_ring, ring.data, ring.len);
-		t->last_ring[ring.len] = '\0';
-		/* On standby it is for the leader to hear it. */
-		if (t->duty.is_leader)
-			duty_poke(&t->duty);
-	}
+	hear(t, item(item(item(reply, 0), 1), 0));
 	listen_to_bell(t);
 }
 
@@ -118,15 +127,13 @@ static void listen_to_bell(struct timers *t)
 		.deadline_ms = -1,
 	};
 	struct command c;
-	char key[256];
+	char key[BELL_KEY_MAX];
 
-	snprintf(key, sizeof(key), "%s:timer",
-		 store_keys(t->duty.coordinator->store));
 	command_init(&c, "XREAD");
 	command_text(&c, "BLOCK");
 	command_int(&c, BELL_BLOCK_MS);
 	command_text(&c, "STREAMS");
-	command_text(&c, key);
+	command_text(&c, bell_key(t, key));
 	command_text(&c, t->last_ring);
 	redis_call(t->bell, &c, &blocking, on_ring, t);
 }
@@ -137,7 +144,7 @@ static void listen_to_bell(struct timers *t)
 void timers_start(struct timers *t, struct coordinator *c)
 {
 	memset(t, 0, sizeof(*t));
-	strcpy(t->last_ring, "0");
+	t->last_ring[0] = '0'; /* before the first */
 	duty_start(&t->duty, c, &promote, c->config->coordinator.lead);
 	must(!uv_timer_init(c->loop, &t->bell_timer));
 	t->bell_timer.data = t;
@@ -159,10 +166,42 @@ void timers_open(struct timers *t)
 	duty_poke(&t->duty);
 }
 
+static void on_farewell(void *arg, const struct reply *reply,
+			const struct redis_failure *failure)
+{
+	(void)reply;
+	(void)failure;
+	coordinator_goodbye_done(arg);
+}
+
+/*
+ * After duty_stop() has let go of the lead, in the same order, whoever is on
+ * standby hears of it. The one ring that the stream holds is replaced: what
+ * it said, the next leader finds by itself.
+ */
+static void ring_farewell(struct timers *t)
+{
+	static const struct call_options brief = {.mode = CALL_ONCE,
+						  .deadline_ms = FAREWELL_MS};
+	struct coordinator *c = t->duty.coordinator;
+	const char *const rest[] = {"MAXLEN", "1", "*", LEAD_IS_FREE, c->id};
+	struct command command;
+	char key[BELL_KEY_MAX];
+
+	command_init(&command, "XADD");
+	command_text(&command, bell_key(t, key));
+	for (size_t i = 0; i < countof(rest); i++)
+		command_text(&command, rest[i]);
+	coordinator_goodbye_wait(c);
+	redis_call(store_redis(c->store), &command, &brief, on_farewell, c);
+}
+
 void timers_stop(struct timers *t, void (*on_stopped)(void *arg), void *arg)
 {
 	t->is_stopped = true;
 	duty_stop(&t->duty);
+	if (t->duty.is_leader && !t->duty.is_failing)
+		ring_farewell(t);
 	uv_close((uv_handle_t *)&t->bell_timer, NULL);
 	if (t->bell)
 		redis_stop(t->bell, on_stopped, arg);

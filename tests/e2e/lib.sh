@@ -10,7 +10,7 @@
 #	start_coordinator
 #	start_worker --worker-slots 4
 #	run=$(treadle submit "$workflow")
-#	wait_until 'treadle status "$run" | grep -q done' 20
+#	until_state "$run" done
 #	is 'there is one run' "$(redis ZCARD 'treadle:{0}:runs:done')" 1
 #	done_testing
 #
@@ -242,6 +242,22 @@ kill_redis() {
 
 redis() {
 	"${REDIS_CLI:-redis-cli}" -s "$TREADLE_TEST_TMP/redis.sock" "$@"
+}
+
+# --- what Redis knows ---------------------------------------------------------
+
+# ask FUNCTION [ARGUMENT...]: the JSON that a function of the library answers.
+ask() {
+	redis FCALL_RO "treadle_$1" 1 'treadle:{0}' "${@:2}"
+}
+
+run_state() { ask status "$1" | jq -r .state; } # RUN
+step_field() {					# RUN STEP FIELD
+	ask status "$1" | jq -r --arg step "$2" --arg field "$3" \
+		'.steps[] | select(.step == $step) | .[$field]'
+}
+until_state() { # RUN STATE [SECONDS]
+	wait_until "[ \"\$(run_state $1)\" = $2 ]" "${3:-20}"
 }
 
 # --- the end -----------------------------------------------------------------
