@@ -118,13 +118,15 @@ static int read_class(struct spot s, const char *what, uint32_t *classes,
 		if (!is_final(i))
 			names[count++] = failure_text((enum failure_class)i);
 	const char *nearest = text_nearest(text, names, count);
+	if (nearest)
+		return spot_complain(s, err,
+				     "%sretry.on: \"%.64s\" is no failure "
+				     "class; did you mean \"%s\"?",
+				     what, text, nearest);
 	return spot_complain(s, err,
-			     "%sretry.on: \"%.64s\" is no failure class; "
-			     "%s%s",
-			     what, text,
-			     nearest ? "did you mean "
-				     : "treadle help failures lists them",
-			     nearest ? nearest : "");
+			     "%sretry.on: \"%.64s\" is no failure class such "
+			     "as \"%s\"; docs/WORKFLOWS.md lists them",
+			     what, text, failure_text(FAILURE_TIMEOUT));
 }
 
 static int read_classes(struct spot s, const char *what, uint32_t *classes,

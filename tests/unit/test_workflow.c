@@ -131,29 +131,55 @@ static void bad_files_are_refused_with_line_and_remedy(void **state)
 	assert_true(count > 100);
 }
 
+static void check_good(struct slice yaml, const char *path)
+{
+	struct workflow *w;
+	struct error err;
+
+	if (workflow_parse(yaml, path, &w, &err) != 0)
+		fail_msg("%s", err.text);
+	workflow_free(w);
+}
+
 static void the_examples_are_good(void **state)
 {
-	static const char *const folder = "config/workflows";
 	static char bytes[FILE_MAX];
-	DIR *dir = opendir(folder);
+	DIR *folder = opendir("config/workflows");
 	struct dirent *entry;
 	char path[320];
 
 	(void)state;
-	assert_non_null(dir);
-	while ((entry = readdir(dir))) {
-		struct workflow *w;
-		struct error err;
+	assert_non_null(folder);
+	while ((entry = readdir(folder))) {
 		if (!strstr(entry->d_name, ".yaml"))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		snprintf(path, sizeof(path), "config/workflows/%s",
+			 entry->d_name);
 		size_t len = read_file(path, bytes);
-		if (workflow_parse((struct slice){bytes, len}, path, &w,
-				   &err) != 0)
-			fail_msg("%s", err.text);
-		workflow_free(w);
+		check_good((struct slice){bytes, len}, path);
 	}
-	closedir(dir);
+	closedir(folder);
+}
+
+/* Each block of YAML in it is a whole workflow. */
+static void what_the_manual_shows_is_good(void **state)
+{
+	static char bytes[FILE_MAX];
+	int count = 0;
+	char *end;
+
+	(void)state;
+	read_file("docs/WORKFLOWS.md", bytes);
+	for (char *at = bytes; (at = strstr(at, "```yaml\n")); at = end) {
+		at += strlen("```yaml\n");
+		end = strstr(at, "```\n");
+		assert_non_null(end);
+		check_good((struct slice){at, (size_t)(end - at)},
+			   "docs/WORKFLOWS.md");
+		end += strlen("```\n");
+		count++;
+	}
+	assert_true(count > 8);
 }
 
 /* --- the model ----------------------------------------------------------- */
@@ -558,6 +584,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_files_are_refused_with_line_and_remedy),
 		cmocka_unit_test(the_examples_are_good),
+		cmocka_unit_test(what_the_manual_shows_is_good),
 		cmocka_unit_test(steps_come_after_what_they_need),
 		cmocka_unit_test(defaults_are_merged_key_by_key),
 		cmocka_unit_test(reads_are_steps_by_name),
