@@ -53,18 +53,20 @@ static void fail_text(struct attempt *a, enum failure_class class,
 				  .detail = slice_of(text)});
 }
 
+/* RUN/STEP, and /GENERATION after a re-run of what was done. */
 static void set_idempotency_key(struct attempt *a)
 {
 	size_t size = sizeof(a->idempotency_key), run = strlen(a->run);
+	size_t name = strlen(a->name);
 	char *to = a->idempotency_key;
 
 	/* Once for each step: worth not to be a snprintf. */
-	must(run + 1 + strlen(a->name) < size);
+	must(run + 1 + name < size);
 	memcpy(to, a->run, run);
 	to[run] = '/';
-	strcpy(to + run + 1, a->name);
+	memcpy(to + run + 1, a->name, name + 1);
 	if (a->generation > 0)
-		snprintf(to + strlen(to), size - strlen(to), "/%d",
+		snprintf(to + run + 1 + name, size - run - 1 - name, "/%d",
 			 a->generation);
 }
 
@@ -72,8 +74,8 @@ static void set_idempotency_key(struct attempt *a)
 static const struct taken *keep(struct attempt *a, const struct taken *t)
 {
 	struct taken *kept = arena_alloc(&a->arena, sizeof(*kept));
-	struct reply *reads = arena_calloc(&a->arena, t->reads_count + 1,
-					   sizeof(*reads));
+	struct reply *reads =
+		arena_calloc(&a->arena, t->reads_count + 1, sizeof(*reads));
 
 	*kept = *t;
 	kept->input = arena_copy(&a->arena, t->input);
@@ -133,7 +135,8 @@ void attempt_taken(struct attempt *a, const struct taken *t)
 		fetch_pause(&a->worker->fetch, a->ref.queue);
 		break;
 	case TAKE_DROPPED:
-		log_debug("entry dropped", ABOUT(.run = a->run, .step = a->name),
+		log_debug("entry dropped",
+			  ABOUT(.run = a->run, .step = a->name),
 			  "it is not current any more");
 		break;
 	case TAKE_LOST:
@@ -212,7 +215,8 @@ void attempts_start_held(struct worker *w)
 		start(list_shift(&w->held));
 }
 
-/* --- stopping --------------------------------------------------------------- */
+/* --- stopping ---------------------------------------------------------------
+ */
 
 static void stop_started(struct attempt *a, bool at_once)
 {
@@ -242,7 +246,8 @@ void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once)
 			hand_back(a);
 		break;
 	case ATTEMPT_PREPARING:
-		/* The evaluator answers soon; a definition may take for ever. */
+		/* The evaluator answers soon; a definition may take for ever.
+		 */
 		if (a->work) {
 			a->work = NULL;
 			definition_leave(a);

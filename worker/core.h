@@ -21,11 +21,11 @@
  * the loop, right before it waits, worker.c has each part send what it has.
  */
 enum worker_phase {
-	WORKER_OPENING,	 /* Redis is being reached */
+	WORKER_OPENING, /* Redis is being reached */
 	WORKER_RUNNING,
 	WORKER_DRAINING, /* nothing is begun; what is in progress may finish */
-	WORKER_LEAVING,	 /* all is said; good-bye is being said */
-	WORKER_CLOSING,	 /* handles are being closed */
+	WORKER_LEAVING,  /* all is said; good-bye is being said */
+	WORKER_CLOSING,  /* handles are being closed */
 };
 
 struct worker {
@@ -56,9 +56,9 @@ struct worker {
 	uv_prepare_t turn;
 	uv_timer_t wake;     /* makes a turn happen at a time */
 	uv_timer_t patience; /* while draining */
-	bool is_forced;	     /* draining: nothing may finish any more */
+	bool is_forced;      /* draining: nothing may finish any more */
 	bool is_letting_go;  /* closing: kinds still hold attempts */
-	int closing;	     /* parts that have not closed yet */
+	int closing;         /* parts that have not closed yet */
 };
 
 /* Borrows loop and config; w must live until the loop has ended. */

@@ -29,12 +29,14 @@ static struct formula formula_new(jv source, struct template *t)
 
 static void plan_constant(struct plan *p)
 {
-	jv params;
+	jv nothing = jv_object(), params = jv_invalid();
+	bool is_fit = template_is_constant(p->params.template) &&
+		      template_expand(p->params.template, nothing, &params,
+				      NULL) == 0 &&
+		      parameters_fit(p->step->kind, &params, NULL) == 0;
 
-	if (!template_is_constant(p->params.template) ||
-	    template_expand(p->params.template, jv_object(), &params, NULL) < 0)
-		return;
-	if (parameters_fit(p->step->kind, &params, NULL) == 0)
+	jv_free(nothing);
+	if (is_fit)
 		p->constant = params;
 	else
 		jv_free(params);
@@ -46,8 +48,8 @@ static void plan_constant(struct plan *p)
  */
 static int plan_late(struct plan *p, struct error *err)
 {
-	jv rest = jv_object_delete(jv_copy(p->step->params),
-				   jv_string("output"));
+	jv rest =
+		jv_object_delete(jv_copy(p->step->params), jv_string("output"));
 	jv late = value_get(p->step->params, "output");
 
 	p->params = formula_new(rest, template_new(rest, false, err));
@@ -110,8 +112,9 @@ static int decode(struct definition *d, struct slice bytes, struct error *err)
 	d->plans = xcalloc(w->steps_count, sizeof(d->plans[0]));
 	for (size_t i = 0; i < w->steps_count; i++) {
 		if (plan_init(&d->plans[i], &w->steps[i], err) < 0) {
-			error_prefix(err, "definition %s, step \"%s\": ",
-				     d->digest, w->steps[i].name);
+			error_prefix(err,
+				     "definition %s, step \"%s\": ", d->digest,
+				     w->steps[i].name);
 			clear(d);
 			return -1;
 		}

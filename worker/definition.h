@@ -14,9 +14,9 @@
 struct definition {
 	char digest[DIGEST_LEN + 1];
 	struct workflow *workflow; /* NULL while it is fetched */
-	struct plan *plans;	   /* one for each step */
-	unsigned users;		   /* attempts, the waiting ones too */
-	bool is_answered;	   /* Redis has said what it knows */
+	struct plan *plans;        /* one for each step */
+	unsigned users;            /* attempts, the waiting ones too */
+	bool is_answered;          /* Redis has said what it knows */
 	struct attempt_list waiting;
 	struct definitions *owner;
 	struct definition *hash_next;

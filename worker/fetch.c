@@ -134,7 +134,8 @@ static size_t deliver_reply(struct fetch *f, const struct reply *reply)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; reply->type == REPLY_ARRAY && i < reply->count; i++) {
+	for (size_t i = 0; reply->type == REPLY_ARRAY && i < reply->count;
+	     i++) {
 		const struct reply *stream = &reply->items[i];
 		const struct fetch_queue *q;
 
@@ -147,7 +148,15 @@ static size_t deliver_reply(struct fetch *f, const struct reply *reply)
 	return count;
 }
 
-/* --- what goes wrong ------------------------------------------------------- */
+static void set_past(struct fetch *f, struct slice id)
+{
+	must(id.len < sizeof(f->past));
+	memcpy(f->past, id.data, id.len);
+	f->past[id.len] = '\0';
+}
+
+/* --- what goes wrong -------------------------------------------------------
+ */
 
 /*
  * A lost connection may have lost a delivery. A group that is gone is made
@@ -163,7 +172,7 @@ static void on_failure(struct fetch *f, const struct redis_failure *failure)
 		return;
 	f->must_reconcile = true;
 	f->reconciled = 0;
-	strcpy(f->past, "0");
+	set_past(f, SLICE("0"));
 	if (failure->cause == REDIS_LOST)
 		return;
 	f->not_before = clock_monotonic_ms() + REFUSED_PAUSE_MS;
@@ -179,11 +188,12 @@ static void on_failure(struct fetch *f, const struct redis_failure *failure)
 		  failure->error.text, REFUSED_PAUSE_MS);
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------
+ */
 
 static void begin_command(struct fetch *f, struct command *c, int64_t count)
 {
-	strcpy(f->consumer, f->worker->id);
+	memcpy(f->consumer, f->worker->id, sizeof(f->consumer));
 	command_init(c, "XREADGROUP");
 	command_text(c, "GROUP");
 	command_text(c, "workers");
@@ -265,7 +275,8 @@ static void read_queues(struct fetch *f, int64_t room)
 		   on_read, f);
 }
 
-/* --- reconciling ------------------------------------------------------------ */
+/* --- reconciling ------------------------------------------------------------
+ */
 
 static void on_past(void *arg, const struct reply *reply,
 		    const struct redis_failure *failure)
@@ -285,12 +296,10 @@ static void on_past(void *arg, const struct reply *reply,
 			  : NULL;
 	if (entries && entries->count == PAST_MAX) {
 		last = entries->items[PAST_MAX - 1].items[0].text;
-		must(last.len < sizeof(f->past));
-		memcpy(f->past, last.data, last.len);
-		f->past[last.len] = '\0';
+		set_past(f, last);
 		return;
 	}
-	strcpy(f->past, "0");
+	set_past(f, SLICE("0"));
 	if (++f->reconciled < f->queue_count)
 		return;
 	f->must_reconcile = false;
@@ -350,7 +359,8 @@ void fetch_turn(struct fetch *f)
 		read_queues(f, room);
 }
 
-/* --- interrupting ------------------------------------------------------------ */
+/* --- interrupting ------------------------------------------------------------
+ */
 
 static void on_again(uv_timer_t *timer)
 {
@@ -397,7 +407,8 @@ void fetch_forget(struct fetch *f)
 	fetch_interrupt(f);
 }
 
-/* --- pauses ------------------------------------------------------------------ */
+/* --- pauses ------------------------------------------------------------------
+ */
 
 void fetch_pause(struct fetch *f, const char *queue)
 {
@@ -418,7 +429,8 @@ void fetch_set_paused(struct fetch *f, const struct reply *names, size_t count)
 		bool is_paused = false;
 
 		for (size_t k = 0; k < count; k++)
-			is_paused = is_paused || slice_is(names[k].text, q->name);
+			is_paused =
+				is_paused || slice_is(names[k].text, q->name);
 		if (is_paused)
 			fetch_pause(f, q->name);
 		if (is_paused || !q->is_paused)

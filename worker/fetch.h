@@ -23,7 +23,7 @@ struct fetch_queue {
 
 enum fetch_state {
 	FETCH_IDLE,
-	FETCH_READING,	   /* XREADGROUP with ">" is under way */
+	FETCH_READING,     /* XREADGROUP with ">" is under way */
 	FETCH_RECONCILING, /* the same with a past id */
 };
 
@@ -34,10 +34,10 @@ struct fetch {
 	struct fetch_queue *queues;
 	size_t queue_count;
 
-	int64_t window;	     /* how many to ask for */
+	int64_t window;      /* how many to ask for */
 	int64_t asked_each;  /* of each queue, in the read under way */
 	size_t first, asked; /* which queues it reads, in rotation */
-	size_t misses;	     /* queues in a row that had nothing, not waiting */
+	size_t misses;       /* queues in a row that had nothing, not waiting */
 	bool is_exec_met;    /* the last batch taken held exec steps */
 
 	char consumer[WORKER_ID_LEN + 1]; /* for whom the read is under way */
@@ -64,8 +64,7 @@ bool fetch_is_quiet(const struct fetch *f);
 
 void fetch_pause(struct fetch *f, const char *queue);
 /* All that are paused; the others are read again. */
-void fetch_set_paused(struct fetch *f, const struct reply *names,
-		      size_t count);
+void fetch_set_paused(struct fetch *f, const struct reply *names, size_t count);
 bool fetch_has_paused(const struct fetch *f);
 
 #endif

@@ -15,7 +15,7 @@ struct lease {
 	uv_timer_t timer;
 	bool is_registered;
 	bool is_registering, is_beating; /* a call is under way */
-	bool is_hurried;		 /* the timer runs at the busy pace */
+	bool is_hurried;                 /* the timer runs at the busy pace */
 };
 
 void lease_start(struct worker *w);

@@ -211,12 +211,12 @@ static void say(struct worker *w, struct news **said, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct news *n = said[i];
 
-		notes[i] = (struct note){
-			.ref = n->attempt->ref,
-			.progress = text_at(&t, 3 * i),
-			.memo = text_at(&t, 3 * i + 1),
-			.cost = text_at(&t, 3 * i + 2),
-			.log = n->is_log_new ? kept_log(n) : slice_of(NULL)};
+		notes[i] = (struct note){.ref = n->attempt->ref,
+					 .progress = text_at(&t, 3 * i),
+					 .memo = text_at(&t, 3 * i + 1),
+					 .cost = text_at(&t, 3 * i + 2),
+					 .log = n->is_log_new ? kept_log(n)
+							      : slice_of(NULL)};
 		n->is_log_new = n->is_urgent = false;
 	}
 	w->gazette.is_saying = true;

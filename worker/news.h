@@ -15,7 +15,7 @@
 struct news {
 	struct attempt *attempt;
 	jv progress, memo, cost; /* invalid: nothing new */
-	struct buf log;		 /* the last of it; said as a whole */
+	struct buf log;          /* the last of it; said as a whole */
 	bool is_log_new, is_urgent;
 	bool is_listed;
 	struct news *next, *prev; /* of those that have something to say */
@@ -23,8 +23,8 @@ struct news {
 
 struct gazette {
 	struct news *first;
-	bool is_urgent;	 /* somebody can't wait for the second */
-	bool is_saying;	 /* a call is under way */
+	bool is_urgent;  /* somebody can't wait for the second */
+	bool is_saying;  /* a call is under way */
 	int64_t said_at; /* monotonic */
 };
 

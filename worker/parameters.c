@@ -56,8 +56,7 @@ static jv fit_list(jv v, jv (*fit_item)(jv v))
 		jv_free(out);
 		return misfit(v);
 	}
-	jv_array_foreach(v, i, item)
-	{
+	jv_array_foreach (v, i, item) {
 		item = fit_item(item);
 		if (!jv_is_valid(item)) {
 			jv_free(out);
@@ -88,8 +87,7 @@ static jv fit_map(jv v)
 		jv_free(out);
 		return misfit(v);
 	}
-	jv_object_foreach(v, name, value)
-	{
+	jv_object_foreach (v, name, value) {
 		if (jv_get_kind(value) == JV_KIND_NULL) {
 			jv_free(name);
 			continue;

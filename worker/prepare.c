@@ -42,10 +42,10 @@ static jv scope_steps(const struct attempt *a, const struct taken *t,
 			jv_free(steps);
 			return output;
 		}
-		steps = jv_object_set(
-			steps, jv_string(name),
-			jv_object_set(jv_object(), jv_string("output"),
-				      output));
+		steps = jv_object_set(steps, jv_string(name),
+				      jv_object_set(jv_object(),
+						    jv_string("output"),
+						    output));
 	}
 	return steps;
 }
@@ -75,8 +75,8 @@ static int make_scope(struct attempt *a, const struct taken *t,
 	scope = jv_object_set(jv_object(), jv_string("input"), input);
 	scope = jv_object_set(scope, jv_string("steps"), steps);
 	scope = jv_object_set(scope, jv_string("run"), scope_run(a));
-	a->scope = jv_object_set(scope, jv_string("env"),
-				 jv_copy(a->worker->env));
+	a->scope =
+		jv_object_set(scope, jv_string("env"), jv_copy(a->worker->env));
 	return 0;
 }
 

@@ -66,8 +66,7 @@ int report_done(struct attempt *a, jv output)
 	return 0;
 }
 
-void report_failed(struct attempt *a, const struct failure *f,
-		   int64_t delay_ms)
+void report_failed(struct attempt *a, const struct failure *f, int64_t delay_ms)
 {
 	struct buf *bytes = &outbox_of(a, VERB_FAIL)->gathering.bytes;
 	size_t at = bytes->len;
@@ -110,13 +109,11 @@ static void put_back(struct outbox *o, const struct redis_failure *failure)
 	if (failure->cause == REDIS_STOPPED)
 		return;
 	log_error("report refused", NULL, "%s: %s; tried again in %d ms",
-		  outcome_verb(o->verb), failure->error.text,
-		  REFUSED_PAUSE_MS);
+		  outcome_verb(o->verb), failure->error.text, REFUSED_PAUSE_MS);
 	if (o->batch_max > 1)
 		o->batch_max /= 2;
 	else
-		list_push(&o->saying.attempts,
-			  list_shift(&o->saying.attempts));
+		list_push(&o->saying.attempts, list_shift(&o->saying.attempts));
 	o->not_before = clock_monotonic_ms() + REFUSED_PAUSE_MS;
 	worker_wake_at(o->worker, o->not_before);
 }
@@ -169,9 +166,8 @@ static void say_complete(struct outbox *o)
 	struct completion c[REPORT_MAX];
 
 	for (size_t i = 0; i < o->said_count; i++)
-		c[i] = (struct completion){
-			.ref = o->said[i]->ref,
-			.output = bytes_of(o, o->said[i])};
+		c[i] = (struct completion){.ref = o->said[i]->ref,
+					   .output = bytes_of(o, o->said[i])};
 	store_complete(o->worker->store, o->worker->id, c, o->said_count,
 		       on_ended, o);
 }
@@ -183,14 +179,13 @@ static void say_fail(struct outbox *o)
 	for (size_t i = 0; i < o->said_count; i++) {
 		struct attempt *a = o->said[i];
 
-		f[i] = (struct fault){
-			.ref = a->ref,
-			.delay_ms = a->end.when,
-			.failure = {.class = a->end.class,
-				    .code = a->end.code,
-				    .retry_after_ms = -1,
-				    .detail = bytes_of(o, a)},
-			.log = news_take_log(a)};
+		f[i] = (struct fault){.ref = a->ref,
+				      .delay_ms = a->end.when,
+				      .failure = {.class = a->end.class,
+						  .code = a->end.code,
+						  .retry_after_ms = -1,
+						  .detail = bytes_of(o, a)},
+				      .log = news_take_log(a)};
 	}
 	store_fail(o->worker->store, o->worker->id, f, o->said_count, on_ended,
 		   o);
@@ -204,8 +199,8 @@ static void say_defer(struct outbox *o)
 		d[i] = (struct deferral){.ref = o->said[i]->ref,
 					 .due_at = o->said[i]->end.when,
 					 .memo = bytes_of(o, o->said[i])};
-	store_defer(o->worker->store, o->worker->id, d, o->said_count,
-		    on_ended, o);
+	store_defer(o->worker->store, o->worker->id, d, o->said_count, on_ended,
+		    o);
 }
 
 static void say_release(struct outbox *o)

@@ -13,7 +13,7 @@
  */
 enum verb { VERB_COMPLETE, VERB_FAIL, VERB_DEFER, VERB_RELEASE, VERB_COUNT };
 
-#define REPORT_MAX 512		    /* ends in one call */
+#define REPORT_MAX 512            /* ends in one call */
 #define REPORT_SIZE_MAX (1 << 20) /* bytes in one call, but for a large one */
 
 /* Attempts in the order of their ends, and the bytes that they tell. */

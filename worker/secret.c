@@ -64,8 +64,8 @@ char *worker_secret(void *worker, const char *name)
 {
 	const struct worker *w = worker;
 	const char *folder = w->config->worker.secrets;
-	char *text = *folder ? from_folder(folder, name)
-			     : from_environment(name);
+	char *text =
+		*folder ? from_folder(folder, name) : from_environment(name);
 
 	if (text)
 		log_mask(text);

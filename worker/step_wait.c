@@ -54,8 +54,8 @@ static void start(struct attempt *a)
 		return;
 	}
 	until = jv_number((double)due);
-	attempt_deferred(a, due, jv_object_set(jv_object(), jv_string("until"),
-					       until));
+	attempt_deferred(a, due,
+			 jv_object_set(jv_object(), jv_string("until"), until));
 }
 
 const struct kind step_wait = {.start = start};

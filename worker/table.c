@@ -45,9 +45,9 @@ struct attempt *list_shift(struct attempt_list *l)
 	return a;
 }
 
-void table_init(struct table *t)
+void table_init(struct table *t, struct worker *w)
 {
-	*t = (struct table){.bucket_count = BUCKETS_FIRST};
+	*t = (struct table){.worker = w, .bucket_count = BUCKETS_FIRST};
 	t->buckets = xcalloc(BUCKETS_FIRST, sizeof(t->buckets[0]));
 }
 
@@ -124,13 +124,13 @@ static struct attempt *renew(struct table *t)
 	return a;
 }
 
-struct attempt *table_add(struct table *t, struct worker *w, const char *queue,
+struct attempt *table_add(struct table *t, const char *queue,
 			  struct slice entry, struct slice run,
 			  struct slice step)
 {
 	struct attempt *a = renew(t), **bucket;
 
-	a->worker = w;
+	a->worker = t->worker;
 	a->state = ATTEMPT_TAKING;
 	copy_text(a->entry, sizeof(a->entry), entry);
 	copy_text(a->run, sizeof(a->run), run);
@@ -152,8 +152,8 @@ struct attempt *table_find(const struct table *t, const char *queue,
 {
 	struct attempt *a = *bucket_of(t, entry);
 
-	while (a && !(slice_is(entry, a->entry) &&
-		      strcmp(a->ref.queue, queue) == 0))
+	while (a &&
+	       !(slice_is(entry, a->entry) && strcmp(a->ref.queue, queue) == 0))
 		a = a->hash_next;
 	return a;
 }

@@ -23,6 +23,7 @@ void list_remove(struct attempt_list *l, struct attempt *a);
 struct attempt *list_shift(struct attempt_list *l); /* NULL when empty */
 
 struct table {
+	struct worker *worker;
 	struct attempt **buckets; /* a power of two of them */
 	size_t bucket_count;
 	size_t count; /* attempts in it */
@@ -31,11 +32,11 @@ struct table {
 	size_t spare_count;
 };
 
-void table_init(struct table *t);
+void table_init(struct table *t, struct worker *w);
 void table_clear(struct table *t); /* must be empty of attempts */
 
 /* An attempt in state TAKING; queue is borrowed, the rest is copied. */
-struct attempt *table_add(struct table *t, struct worker *w, const char *queue,
+struct attempt *table_add(struct table *t, const char *queue,
 			  struct slice entry, struct slice run,
 			  struct slice step);
 /* entry must not be longer than ENTRY_ID_MAX - 1; NULL where there is none. */

@@ -18,9 +18,9 @@ static struct slice fitting(struct slice text, size_t size)
 void takes_add(struct worker *w, const char *queue, struct slice entry,
 	       struct slice run, struct slice step)
 {
-	struct attempt *a = table_add(&w->table, w, queue, entry,
-				      fitting(run, sizeof(a->run)),
-				      fitting(step, sizeof(a->name)));
+	struct attempt *a =
+		table_add(&w->table, queue, entry, fitting(run, sizeof(a->run)),
+			  fitting(step, sizeof(a->name)));
 
 	list_push(&w->takes.waiting, a);
 }

@@ -50,8 +50,8 @@ static bool wait_look(struct watchdog *w)
 	}
 	pthread_mutex_lock(&w->mutex);
 	while (!w->is_stopping && status != ETIMEDOUT)
-		status = pthread_cond_timedwait(&w->stopping, &w->mutex,
-						&until);
+		status =
+			pthread_cond_timedwait(&w->stopping, &w->mutex, &until);
 	pthread_mutex_unlock(&w->mutex);
 	return status != ETIMEDOUT;
 }

@@ -10,7 +10,8 @@
 #include "core.h"
 #include "crash.h"
 
-/* --- what kinds and parts ask ---------------------------------------------- */
+/* --- what kinds and parts ask ----------------------------------------------
+ */
 
 uv_loop_t *worker_loop(struct worker *w)
 {
@@ -50,7 +51,8 @@ int64_t worker_free_slots(const struct worker *w)
 	return w->config->worker.slots - (int64_t)w->table.count;
 }
 
-/* --- the turn -------------------------------------------------------------- */
+/* --- the turn --------------------------------------------------------------
+ */
 
 /*
  * Right before the loop waits. The order matters: what an attempt says on its
@@ -94,7 +96,8 @@ void worker_wake_at(struct worker *w, int64_t at_ms)
 	uv_timer_start(&w->wake, on_wake, wait_ms, 0);
 }
 
-/* --- beginning ------------------------------------------------------------- */
+/* --- beginning -------------------------------------------------------------
+ */
 
 /* {NAME: value} of the variables that expressions may read. */
 static jv exposed(const struct text_list *names)
@@ -148,7 +151,7 @@ void worker_start(struct worker *w, uv_loop_t *loop,
 {
 	*w = (struct worker){.loop = loop, .config = config};
 	renew_id(w);
-	table_init(&w->table);
+	table_init(&w->table, w);
 	definitions_init(&w->definitions, w);
 	reports_init(&w->reports, w);
 	alarms_start(&w->alarms, loop, on_attempt_alarm);
@@ -174,7 +177,8 @@ void worker_stop(struct worker *w)
 		drain_force(w);
 }
 
-/* --- loss ------------------------------------------------------------------ */
+/* --- loss ------------------------------------------------------------------
+ */
 
 static void lose(struct attempt *a, void *arg)
 {

@@ -4,109 +4,20 @@
 
 #include <uv.h>
 
-#include "treadle/arena.h"
 #include "treadle/config.h"
-#include "treadle/store_worker.h"
-#include "treadle/workflow.h"
+
+#include "attempt.h"
 
 /*
- * What the files of the worker share: the attempt, and the contract of a
- * step kind. Each other noun has a header of its own beside its file.
+ * The contract between the core and the kinds of steps.
+ *
+ * To add a kind: its STEP, PARAM and END lines in steps.def; a file
+ * worker/step_<kind>.c that defines `const struct kind step_<kind>`; a test
+ * in tests/e2e. The table of kinds is made from steps.def: forget the file
+ * and the linker names what is missing.
  */
 struct worker;
 
-/*
- * A template with what another process needs to make it anew: its source,
- * and an id that no other formula of this process ever has, for caches.
- */
-struct formula {
-	uint64_t id;
-	jv source;
-	struct template *template; /* NULL: there is nothing to evaluate */
-};
-
-/* How one step of a definition is performed; made once, with the definition. */
-struct plan {
-	const struct step *step;
-	const struct kind *kind;
-	struct formula params; /* without what is in late */
-	struct formula late;   /* http: the parameter "output", as written */
-	jv constant; /* checked params, where they read nothing; else invalid */
-};
-
-enum attempt_state {
-	ATTEMPT_TAKING,	   /* delivered; take has not been answered */
-	ATTEMPT_PREPARING, /* its definition or its expressions are awaited */
-	ATTEMPT_HELD,	   /* exec: all exec slots are busy */
-	ATTEMPT_STARTED,   /* its kind is at work, or was told to stop */
-	ATTEMPT_ENDING,	   /* its end is being said to Redis */
-};
-
-/* Why an attempt was told to stop: what its kind says then is replaced. */
-enum attempt_stop {
-	STOP_NOT,
-	STOP_TIMEOUT,	/* ends as a failure: timeout */
-	STOP_DEADLINE,	/* ends as a failure: deadline */
-	STOP_CANCELLED, /* handed back, which Redis answers with CANCELLED */
-	STOP_DRAIN,	/* handed back */
-	STOP_LOST,	/* nothing is said: it is not ours any more */
-};
-
-/*
- * How an attempt ended, until Redis has answered. The bytes (an output, a
- * memo, the detail of a failure) lie in the outbox it waits in.
- */
-struct ending {
-	size_t at, len;
-	int64_t when; /* fail: delay in ms or -1; defer: due, Redis' clock */
-	enum failure_class class;
-	int code;
-	double took_ms;
-};
-
-#define ENTRY_ID_MAX 44
-#define STEP_NAME_MAX 68
-
-/* One try at a step, from delivery to the answer of its end. */
-struct attempt {
-	struct worker *worker;
-	enum attempt_state state;
-	enum attempt_stop stop;
-	bool is_forced; /* it was told to stop at once */
-	struct arena arena; /* for the kind; cleared when the attempt ends */
-
-	struct step_ref ref; /* points into the texts below */
-	char entry[ENTRY_ID_MAX], run[RUN_ID_LEN + 1], name[STEP_NAME_MAX];
-	char idempotency_key[128]; /* the same for every try of this step */
-	int attempt, attempt_base, recoveries, generation;
-	int64_t deadline_at, taken_at; /* Redis' clock */
-	int64_t begun_us;	       /* monotonic */
-	jv memo; /* what an earlier try left; invalid for none */
-
-	struct definition *definition; /* counted */
-	const struct plan *plan;
-	const struct step *step; /* the plan's */
-	const struct kind *kind; /* the plan's */
-	jv params; /* expanded, checked against steps.def; secrets revealed;
-		      without null for what is optional and not of type ANY */
-	jv scope;  /* {input, steps, run, env}, for late expressions */
-
-	void *work; /* the kind's own, from start() to the end */
-	struct news *news; /* progress, log...; NULL while there is none */
-	struct ending end;
-	int64_t due_ms;	 /* monotonic: when its time is over */
-	size_t alarm_at; /* its place among the alarms, or ALARM_NONE */
-
-	struct attempt *next, *prev; /* in the one list its state demands */
-	struct attempt *hash_next;   /* in the worker's table, by entry */
-};
-
-/*
- * A kind of step. To add one: its STEP, PARAM and END lines in steps.def; a
- * file worker/step_<kind>.c that defines `const struct kind
- * step_<kind>`; a test in tests/e2e. The table of kinds is made from
- * steps.def; forget the file and the linker names what is missing.
- */
 struct kind {
 	/*
 	 * Begin, and return. MUST lead to exactly one attempt_done(),
@@ -133,7 +44,8 @@ struct kind {
 #undef PARAM
 #undef END
 
-/* Ends of an attempt: exactly one, once. The attempt is not the kind's after. */
+/* Ends of an attempt: exactly one, once. The attempt is not the kind's after.
+ */
 void attempt_done(struct attempt *a, jv output); /* owns output */
 /* Copies what the failure borrows. */
 void attempt_failed(struct attempt *a, const struct failure *f);
@@ -145,9 +57,9 @@ void attempt_deferred(struct attempt *a, int64_t due_at, jv memo);
 
 /* On the way; each copies. They reach Redis with the next turn or second. */
 void attempt_log(struct attempt *a, struct slice bytes); /* last 64 KiB stay */
-void attempt_progress(struct attempt *a, jv progress);	 /* owns */
-void attempt_memo(struct attempt *a, jv memo);		 /* owns */
-void attempt_cost(struct attempt *a, jv cost);		 /* owns */
+void attempt_progress(struct attempt *a, jv progress);   /* owns */
+void attempt_memo(struct attempt *a, jv memo);           /* owns */
+void attempt_cost(struct attempt *a, jv cost);           /* owns */
 
 /*
  * Evaluates a formula with the attempt's scope and the given extra member
