@@ -13,8 +13,9 @@
 -- a bound. Payloads are opaque bytes, ids are strings. All keys are made
 -- from KEYS[1], the partition ("treadle:{0}"), so that all lie in one slot.
 
--- VERSION is what a program and this library must agree on.
--- Raise it when a reply, an argument or a key changes its meaning:
+-- VERSION is what a program and this library must agree on: a program loads
+-- its library over an older one, and refuses to work with a newer one.
+-- Raise it with every change that is released:
 --   1. raise it here (the programs read this very line);
 --   2. describe the change in docs/INTERNALS.md, "Versions";
 --   3. keep reading what the previous version wrote: its runs are still there.
