@@ -34,7 +34,7 @@ int child_become(char **argv)
 	if (!argv[0] || !argv[1])
 		return 2;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != atoi(argv[0]))
+	if (getppid() != strtol(argv[0], NULL, 10))
 		return 0; /* it died before we asked */
 	execv(argv[1], argv + 1);
 	fprintf(stderr, "cannot run %s: %s\n", argv[1], strerror(errno));

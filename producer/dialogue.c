@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "treadle/crypto.h"
 #include "answer.h"
@@ -51,10 +50,18 @@ static void on_still_closed(uv_timer_t *timer)
 {
 	struct dialogue *d = timer->data;
 	const struct error *reason = redis_reason(store_redis(d->store));
+	struct output talk;
+	struct buf line;
 
-	if (!reason || !isatty(STDERR_FILENO))
+	output_init(&talk, stderr);
+	if (!reason || !talk.is_terminal)
 		return;
-	fprintf(stderr, "\r\033[Ktrying: %.120s", reason->text);
+	buf_init(&line, 2 * sizeof(reason->text));
+	output_addf(&talk, &line, STYLE_PLAIN, "trying: %s", reason->text);
+	struct slice shown =
+		output_fit(&talk, buf_slice(&line), (size_t)talk.width - 1);
+	fprintf(stderr, "\r\033[K%.*s", (int)shown.len, shown.data);
+	buf_clear(&line);
 	d->has_complained = true;
 }
 

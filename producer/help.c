@@ -183,23 +183,25 @@ static void topic_failures(const struct output *o)
 static void topic_codes(const struct output *o)
 {
 	static const struct {
-		enum error_kind kind;
 		int code;
-	} kinds[] = {
-#define ERROR(name, exit_code, http_status, meaning) {ERR_##name, exit_code},
+		const char *meaning;
+	} codes[] = {
+		{1, "the run failed or was cancelled"},
+		{130, "interrupted; what was submitted goes on"},
+#define ERROR(name, exit_code, http_status, meaning) {exit_code, meaning},
 #include "treadle/errors.def"
 #undef ERROR
 	};
 
 	fputs("Exit codes of treadle.\n\n", o->file);
-	for (size_t i = 0; i < countof(kinds); i++) {
-		char code[8];
-		snprintf(code, sizeof(code), "%d", kinds[i].code);
-		entry(o, code, 8, error_meaning(kinds[i].kind));
-		if (i == 0)
-			entry(o, "1", 8, "the run failed or was cancelled");
+	for (int code = 0; code < 256; code++) {
+		for (size_t i = 0; i < countof(codes); i++) {
+			char text[8];
+			snprintf(text, sizeof(text), "%d", code);
+			if (codes[i].code == code)
+				entry(o, text, 8, codes[i].meaning);
+		}
 	}
-	entry(o, "130", 8, "interrupted; what was submitted goes on");
 }
 
 static const struct {

@@ -106,8 +106,8 @@ functions() {
 			print file ":" start ": " name ": " $2 - start " lines"
 		parameters = signature
 		sub(/^[^(]*\(/, "", parameters)
-		sub(/, *struct error \*err/, "", parameters)
-		sub(/, *void \*arg/, "", parameters)
+		sub(/,[ \t]*struct error \*err/, "", parameters)
+		sub(/,[ \t]*void \*arg/, "", parameters)
 		depth = 0
 		commas = 0
 		for (i = 1; i <= length(parameters); i++) {
