@@ -65,9 +65,9 @@ fuzz_bin := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*.c))
 bench_bin := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 helper_bin := $(patsubst tests/helpers/%.c,$(OUT)/helpers/%, \
 	$(wildcard tests/helpers/*.c))
-lua_src := $(addprefix common/lua/,head.lua record.lua json.lua run.lua \
-	submit.lua worker.lua step.lua timer.lua reclaim.lua control.lua \
-	inspect.lua register.lua)
+lua_src := $(patsubst %,common/lua/%.lua,head record json run submit worker \
+	step take complete fail release timer reclaim control inspect list \
+	stats register)
 programs := $(addprefix $(OUT)/,treadle treadle-worker treadle-coordinator)
 
 quiet = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)';)

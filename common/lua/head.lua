@@ -4,8 +4,9 @@
 -- The library: every change of state of every run, as Redis Functions.
 --
 -- The files are joined in the order of the Makefile and read best in it:
--- head, record, json, run, submit, worker, step, timer, reclaim, control,
--- inspect, register. docs/INTERNALS.md describes the keys, the states and
+-- head, record, json, run; submit; worker, step, take, complete, fail,
+-- release; timer, reclaim; control; inspect, list, stats; register.
+-- docs/INTERNALS.md describes the keys, the states and
 -- who performs which transition.
 --
 -- Rules. There is no rollback: a function reads its arguments and checks
@@ -63,6 +64,11 @@ end
 
 local function to_number(text, what)
   return tonumber(text) or complain('USAGE', '%s is not a number', what)
+end
+
+-- An argument that may be missing or empty.
+local function optional(args, i)
+  return args[i] and args[i] ~= '' and args[i] or nil
 end
 
 -- Calls a variadic command over a long list, in parts. `between` stands

@@ -54,6 +54,8 @@ end
 -- operator has had it retried, so that records may count earlier attempts.
 local run_state = {}
 
+local STATES = { 'running', 'done', 'failed', 'cancelled' }
+
 -- Returns the state, how many steps are left, and whether it is `again`.
 function run_state.read(text)
   if string.sub(text, 1, 8) == 'running ' then

@@ -1,0 +1,72 @@
+-- Giving steps back to their queue: treadle_release, and treadle_reclaim for
+-- workers that can't any more.
+
+-- The worker of a running step has vanished: another try, counted apart, or
+-- the dead letters. Returns 'recovered' or 'dead'.
+local function recover(batch, at, queue, now)
+  local p = batch.p
+  local failure = { class = 'worker_lost', code = 0, attempt = at.attempt,
+    worker = at.worker, at = now, took = math.max(0, now - at.started),
+    detail = 'worker ' .. at.worker .. ' vanished during the attempt' }
+  run.note_failure(p, at.id, at.name, at.attempt .. '~' .. at.recoveries,
+    failure)
+  count(batch, 'failures:worker_lost')
+  if at.recoveries >= at.graph.steps[at.name].recoveries then
+    failure.detail = 'its workers vanished ' .. at.recoveries + 1 .. ' times'
+    run.bury(batch, at, failure, now)
+    return 'dead'
+  end
+  run.requeue(p, at.id, at.name, queue, at.attempt - 1, at.recoveries + 1)
+  count(batch, 'recoveries')
+  return 'recovered'
+end
+
+-- Puts one entry back in its queue under a new id, if it is still current.
+-- Returns 'returned', 'recovered', 'dead' or nil; with is_lost an attempt
+-- that had begun counts as a recovery.
+function step.put_back(batch, queue, entry, run_id, name, is_lost, now)
+  local p = batch.p
+  local v = call('HMGET', p .. 'run:' .. run_id, 'state', 'def',
+    'step:' .. name)
+  local state, attempt, recoveries, held, worker, started = record.read(v[3])
+  finish_entry(batch, queue, entry)
+  local graph = held == entry and (state == 'ready' or state == 'running') and
+    definition.get(p, v[2])
+  if not graph then
+    return nil
+  end
+  local at = { id = run_id, name = name, graph = graph, text = v[3],
+    attempt = attempt, recoveries = recoveries, worker = worker,
+    started = started, is_run_running = run_state.read(v[1]) == 'running' }
+  if not at.is_run_running then
+    end_record(batch, at, 'cancelled', now)
+    return nil
+  elseif is_lost and state == 'running' then
+    return recover(batch, at, queue, now)
+  end
+  run.requeue(p, run_id, name, queue,
+    state == 'running' and attempt - 1 or attempt, recoveries)
+  return 'returned'
+end
+
+-- Hands steps back that were delivered, begun or not; no attempt and no
+-- recovery is counted. WORKER (QUEUE ENTRY RUN STEP)... Returns COMMITTED, or
+-- FENCED where the caller had lost the step already.
+-- Afterwards: the step is ready under a new entry, the old one is gone.
+function step.release(p, args)
+  check_items(args, 4)
+  local now = clock()
+  local batch = batch_new(p)
+  local answer = {}
+  for i = 2, #args, 4 do
+    local done = step.put_back(batch, args[i], args[i + 1], args[i + 2],
+      args[i + 3], false, now)
+    if done then
+      count(batch, 'releases')
+    end
+    answer[#answer + 1] = done and 'COMMITTED' or 'FENCED'
+  end
+  batch_end(batch)
+  return answer
+end
+

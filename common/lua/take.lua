@@ -1,0 +1,106 @@
+-- Beginning attempts: treadle_take.
+
+-- What a step reads, put behind the item: HGET for each, because the reply of
+-- an HMGET costs Lua more than the calls it saves.
+local function add_reads(p, run_id, of, item)
+  local key = p .. 'out:' .. run_id
+  item[4] = of.input and call('HGET', key, '.input')
+  for i = 1, #of.reads do
+    item[4 + i] = call('HGET', key, of.reads[i])
+  end
+end
+
+-- The item of a first attempt of which nothing is to be remembered.
+local function first_item(p, run_id, digest, of)
+  local item = { digest, '1 0 0 0' }
+  if of.input or of.reads[1] then
+    item[3] = false
+    add_reads(p, run_id, of, item)
+  end
+  return item
+end
+
+-- The item of any other attempt, with what earlier tries have left.
+local function later_item(p, run_id, name, digest, of, attempt, recoveries)
+  local again = call('HGET', p .. 'run:' .. run_id, 'again:' .. name)
+  local base, generation = string.match(again or '0 0', '^(%d+) (%d+)$')
+  local item = { digest,
+    attempt .. ' ' .. base .. ' ' .. recoveries .. ' ' .. generation,
+    call('HGET', p .. 'out:' .. run_id, '.memo:' .. name) }
+  add_reads(p, run_id, of, item)
+  return item
+end
+
+-- Begins an attempt that is not the plain first one, or finds it begun by
+-- this very worker (its reply was lost). Returns the item of the answer.
+local function take_later(batch, id, queue, entry, run_id, name, v, graph, now)
+  local p = batch.p
+  local state, attempt, recoveries, at, holder = record.read(v[3])
+  local is_begun = state == 'running' and holder == id
+  if at ~= entry or not (state == 'ready' or is_begun) then
+    finish_entry(batch, queue, entry)
+    return 'DROPPED'
+  end
+  if not is_begun then
+    attempt = attempt + 1
+    call('HSET', p .. 'run:' .. run_id, 'step:' .. name,
+      record.running(attempt, recoveries, entry, id, now))
+    count(batch, 'attempts')
+  end
+  return later_item(p, run_id, name, v[2], graph.steps[name], attempt,
+    recoveries)
+end
+
+-- Begins one attempt. Returns the item of the answer.
+local function take_one(batch, id, queue, entry, run_id, name, now)
+  local p = batch.p
+  local key, field = p .. 'run:' .. run_id, 'step:' .. name
+  local v = call('HMGET', key, 'state', 'def', field)
+  local graph = v[1] and string.sub(v[1], 1, 8) == 'running ' and
+    definition.get(p, v[2])
+  local of = graph and graph.steps[name]
+  if not of then
+    finish_entry(batch, queue, entry)
+    return 'DROPPED'
+  elseif v[3] ~= 'ready 0 0 ' .. entry then
+    return take_later(batch, id, queue, entry, run_id, name, v, graph, now)
+  end
+  call('HSET', key, field, 'running 1 0 ' .. entry .. ' ' .. id .. ' ' .. now)
+  count(batch, 'attempts')
+  return first_item(p, run_id, v[2], of)
+end
+
+-- Begins attempts at entries that XREADGROUP delivered.
+-- WORKER (QUEUE ENTRY RUN STEP)... Returns [now, item...]; an item is
+-- DROPPED (not current: the entry is gone), PAUSED (its queue is: the step is
+-- back in it), LOST (the worker is: nothing has happened), or [digest,
+-- "<attempt> <attempts that don't count> <recoveries> <generation>", memo,
+-- input, output of each step that it reads...], without what is not read.
+-- Afterwards: what is not DROPPED, PAUSED or LOST is running, by this worker.
+function step.take(p, args)
+  check_items(args, 4)
+  local id, now, now_text = args[1], clock()
+  local answer = { now }
+  local is_lost = not is_live(p, id)
+  local paused = {}
+  local batch = batch_new(p)
+  for i = 2, #args, 4 do
+    local queue = args[i]
+    if paused[queue] == nil then
+      paused[queue] = call('SISMEMBER', p .. 'paused', queue) == 1
+    end
+    if is_lost then
+      answer[#answer + 1] = 'LOST'
+    elseif paused[queue] then
+      step.put_back(batch, queue, args[i + 1], args[i + 2], args[i + 3], false,
+        now)
+      answer[#answer + 1] = 'PAUSED'
+    else
+      answer[#answer + 1] = take_one(batch, id, queue, args[i + 1],
+        args[i + 2], args[i + 3], now_text)
+    end
+  end
+  batch_end(batch)
+  return answer
+end
+
