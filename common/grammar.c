@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "form.h"
 #include "treadle/schema.h"
 
 #define DESCRIPTION_MAX 1000
@@ -215,6 +216,7 @@ static jv print_document(struct grammar *g, int64_t deadline_ms, jv steps)
 
 static int read_root(struct grammar *g, jv *document)
 {
+	struct form f = {.map = g->root, .what = "", .err = g->err};
 	int64_t deadline_ms = 0;
 	jv steps;
 
@@ -225,8 +227,8 @@ static int read_root(struct grammar *g, jv *document)
 				     value_kind(g->root.value));
 	if (check_root_keys(g) != 0 || read_name(g) != 0 ||
 	    read_description(g) != 0 ||
-	    settings_duration(spot_get(g->root, "deadline"), "", "deadline", 1,
-			      DEADLINE_MAX_MS, &deadline_ms, g->err) != 0 ||
+	    form_duration(&f, "deadline", 1, DEADLINE_MAX_MS, &deadline_ms) !=
+		    0 ||
 	    read_input(g) != 0 || read_defaults(g) != 0 || check_steps(g) != 0)
 		return -1;
 

@@ -183,40 +183,49 @@ jv grammar_print_step(enum step_kind kind, const struct settings *settings,
 	return settings_print(settings, step);
 }
 
-static int read_body(struct grammar *g, const char *what, struct spot s,
-		     enum step_kind kind, jv needs, jv *step)
+/* What a step is made of. */
+struct parts {
+	enum step_kind kind;
+	struct settings settings;
+	jv needs, params;
+};
+
+static int read_parts(struct grammar *g, const char *name, struct spot s,
+		      struct parts *p)
 {
-	struct spot written = spot_get(s, step_kind_text(kind));
-	struct settings settings = g->defaults;
-	jv params;
+	char subject[96], what[96];
 
-	if (settings_read(&settings, s, what, g->err) != 0 ||
-	    params_read(kind, written, what, &params, g->err) != 0)
-		return -1;
-	int result = grammar_check_size(g, written, what, params);
-	*step = grammar_print_step(kind, &settings, jv_copy(needs), params);
-	return result;
-}
-
-int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
-{
-	enum step_kind kind = STEP_exec;
-	char what[96], prefix[96];
-	jv needs;
-
-	snprintf(what, sizeof(what), "step \"%s\" ", name);
-	snprintf(prefix, sizeof(prefix), "step \"%s\": ", name);
+	snprintf(subject, sizeof(subject), "step \"%s\" ", name);
+	snprintf(what, sizeof(what), "step \"%s\": ", name);
 	if (jv_get_kind(s.value) != JV_KIND_OBJECT)
 		return spot_complain(s, g->err,
 				     "%smust be a map with exec, http, pass "
 				     "or wait, is %s",
-				     what, value_kind(s.value));
-	if (check_step_keys(g, s, prefix) != 0 ||
-	    read_kind(g, what, s, &kind) != 0)
+				     subject, value_kind(s.value));
+	if (check_step_keys(g, s, what) != 0 ||
+	    read_kind(g, subject, s, &p->kind) != 0 ||
+	    read_needs(g, s, subject, name, &p->needs) != 0 ||
+	    settings_read(&p->settings, s, what, g->err) != 0)
 		return -1;
-	int result = read_needs(g, s, what, name, &needs);
-	if (result == 0)
-		result = read_body(g, prefix, s, kind, needs, step);
-	jv_free(needs);
-	return result;
+	struct spot written = spot_get(s, step_kind_text(p->kind));
+	if (params_read(p->kind, written, what, &p->params, g->err) != 0)
+		return -1;
+	return grammar_check_size(g, written, what, p->params);
+}
+
+int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
+{
+	struct parts p = {
+		.settings = g->defaults,
+		.needs = jv_invalid(),
+		.params = jv_invalid(),
+	};
+
+	if (read_parts(g, name, s, &p) != 0) {
+		jv_free(p.needs);
+		jv_free(p.params);
+		return -1;
+	}
+	*step = grammar_print_step(p.kind, &p.settings, p.needs, p.params);
+	return 0;
 }

@@ -92,20 +92,24 @@ static const char *plural(double n)
 	return n == 1 ? "" : "s";
 }
 
-static int check_count(jv schema, const char *keys[2], double count,
-		       const char *noun, const char *end, const char *at,
-		       struct error *err)
+/* How many there may be, by which keywords, and what is counted. */
+struct range {
+	const char *least, *most, *noun;
+};
+
+static int check_count(jv schema, const struct range *r, double count,
+		       const char *at, struct error *err)
 {
 	double limit;
 
-	if (bound(schema, keys[0], &limit) && count < limit)
+	if (bound(schema, r->least, &limit) && count < limit)
 		return error_set(err, ERR_INPUT,
-				 "%s: must be at least %.0f %s%s%s", at, limit,
-				 noun, plural(limit), end);
-	if (bound(schema, keys[1], &limit) && count > limit)
+				 "%s: must be at least %.0f %s%s long", at,
+				 limit, r->noun, plural(limit));
+	if (bound(schema, r->most, &limit) && count > limit)
 		return error_set(err, ERR_INPUT,
-				 "%s: must be at most %.0f %s%s%s", at, limit,
-				 noun, plural(limit), end);
+				 "%s: must be at most %.0f %s%s long", at,
+				 limit, r->noun, plural(limit));
 	return 0;
 }
 
@@ -124,11 +128,11 @@ static int check_number(jv schema, jv value, const char *at, struct error *err)
 
 static int check_text(jv schema, jv value, const char *at, struct error *err)
 {
-	static const char *keys[] = {"minLength", "maxLength"};
+	static const struct range range = {"minLength", "maxLength",
+					   "character"};
 	int length = jv_string_length_codepoints(jv_copy(value));
 	jv pattern = value_get(schema, "pattern");
-	int result = check_count(schema, keys, length, "character", " long", at,
-				 err);
+	int result = check_count(schema, &range, length, at, err);
 
 	if (result == 0 && value_is_text(pattern) &&
 	    !pattern_matches(value_text(pattern), value_text(value)))
@@ -164,12 +168,12 @@ static int check_enum(jv schema, jv value, const char *at, struct error *err)
 static int apply_items(jv schema, jv *value, const char *at, int depth,
 		       struct error *err)
 {
-	static const char *keys[] = {"minItems", "maxItems"};
+	static const struct range range = {"minItems", "maxItems", "item"};
 	int count = jv_array_length(jv_copy(*value)), result;
 	jv items = value_get(schema, "items");
 	char inner[200];
 
-	result = check_count(schema, keys, count, "item", " long", at, err);
+	result = check_count(schema, &range, count, at, err);
 	for (int i = 0; i < count && result == 0 && jv_is_valid(items); i++) {
 		jv item = jv_array_get(jv_copy(*value), i);
 		snprintf(inner, sizeof(inner), "%s[%d]", at, i);

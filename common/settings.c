@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "settings.h"
 
-#include <math.h>
 #include <stdio.h>
 
-#include "treadle/clock.h"
+#include "form.h"
 
 #define SECOND INT64_C(1000)
 #define DAY (24 * 3600 * SECOND)
+#define TIMEOUT_MAX (30 * DAY)
+#define DELAY_MAX DAY
+#define DELAY_LIMIT_MAX (7 * DAY)
+#define ATTEMPTS_MAX 100
+#define RECOVERIES_MAX 100
 
 struct settings settings_default(void)
 {
@@ -17,73 +21,6 @@ struct settings settings_default(void)
 		.recoveries_max = 3,
 		.retry = retry_default(),
 	};
-}
-
-/* --- values -------------------------------------------------------------- */
-
-int settings_duration(struct spot s, const char *what, const char *key,
-		      int64_t min_ms, int64_t max_ms, int64_t *ms,
-		      struct error *err)
-{
-	char least[DURATION_TEXT_MAX], most[DURATION_TEXT_MAX];
-	int64_t read;
-
-	if (spot_is_absent(s))
-		return 0;
-	if (jv_get_kind(s.value) == JV_KIND_NUMBER &&
-	    jv_number_value(s.value) != 0)
-		return spot_complain(s, err,
-				     "%s%s is a number without a unit: write "
-				     "%gs for seconds",
-				     what, key, jv_number_value(s.value));
-	jv text = value_is_text(s.value) ? jv_copy(s.value) : jv_string("?");
-	int result = duration_parse(jv_get_kind(s.value) == JV_KIND_NUMBER
-					    ? SLICE("0")
-					    : value_text(text),
-				    &read);
-	jv_free(text);
-	if (result != 0)
-		return spot_complain(s, err,
-				     "%s%s must be a duration such as \"30s\" "
-				     "or \"1h30m\"",
-				     what, key);
-	if (read < min_ms || read > max_ms)
-		return spot_complain(s, err, "%s%s must be from %s to %s", what,
-				     key, duration_format(min_ms, least),
-				     duration_format(max_ms, most));
-	*ms = read;
-	return 0;
-}
-
-static int read_number(struct spot s, const char *what, const char *key,
-		       double min, double max, double *number,
-		       struct error *err)
-{
-	if (spot_is_absent(s))
-		return 0;
-	double value = jv_get_kind(s.value) == JV_KIND_NUMBER
-			       ? jv_number_value(s.value)
-			       : NAN;
-	if (!(value >= min && value <= max))
-		return spot_complain(s, err,
-				     "%s%s must be a number from %g to %g",
-				     what, key, min, max);
-	*number = value;
-	return 0;
-}
-
-static int read_count(struct spot s, const char *what, const char *key, int min,
-		      int max, int *count, struct error *err)
-{
-	double number = *count;
-
-	if (read_number(s, what, key, min, max, &number, err) != 0)
-		return -1;
-	if (number != floor(number))
-		return spot_complain(s, err, "%s%s must be a whole number",
-				     what, key);
-	*count = (int)number;
-	return 0;
 }
 
 /* --- retry --------------------------------------------------------------- */
@@ -153,6 +90,8 @@ static int read_retry(struct spot s, const char *what, struct retry_policy *p,
 	static const char *const keys[] = {"attempts",  "delay",  "factor",
 					   "max_delay", "jitter", "on"};
 	char at[128];
+	struct form f = {.map = s, .what = at, .err = err};
+	int64_t attempts = p->attempts_max;
 
 	if (spot_is_absent(s))
 		return 0;
@@ -162,24 +101,24 @@ static int read_retry(struct spot s, const char *what, struct retry_policy *p,
 	snprintf(at, sizeof(at), "%sretry: ", what);
 	if (spot_check_keys(s, at, keys, countof(keys), err) != 0)
 		return -1;
-	if (read_count(spot_get(s, "attempts"), what, "retry.attempts", 1, 100,
-		       &p->attempts_max, err) != 0 ||
-	    settings_duration(spot_get(s, "delay"), what, "retry.delay", 0, DAY,
-			      &p->delay_ms, err) != 0 ||
-	    settings_duration(spot_get(s, "max_delay"), what, "retry.max_delay",
-			      0, 7 * DAY, &p->delay_max_ms, err) != 0 ||
-	    read_number(spot_get(s, "factor"), what, "retry.factor", 1, 100,
-			&p->factor, err) != 0 ||
-	    read_number(spot_get(s, "jitter"), what, "retry.jitter", 0, 1,
-			&p->jitter, err) != 0)
+	snprintf(at, sizeof(at), "%sretry.", what);
+	if (form_whole(&f, "attempts", 1, ATTEMPTS_MAX, &attempts) != 0 ||
+	    form_duration(&f, "delay", 0, DELAY_MAX, &p->delay_ms) != 0 ||
+	    form_duration(&f, "max_delay", 0, DELAY_LIMIT_MAX,
+			  &p->delay_max_ms) != 0 ||
+	    form_number(&f, "factor", 1, 100, &p->factor) != 0 ||
+	    form_number(&f, "jitter", 0, 1, &p->jitter) != 0)
 		return -1;
+	p->attempts_max = (int)attempts;
 	return read_classes(spot_get(s, "on"), what, &p->classes, err);
 }
 
 int settings_read(struct settings *s, struct spot map, const char *what,
 		  struct error *err)
 {
+	struct form f = {.map = map, .what = what, .err = err};
 	struct spot queue = spot_get(map, "queue");
+	int64_t recoveries = s->recoveries_max;
 
 	if (!spot_is_absent(queue)) {
 		if (!value_is_text(queue.value) ||
@@ -191,11 +130,10 @@ int settings_read(struct settings *s, struct spot map, const char *what,
 					     what);
 		s->queue = jv_string_value(queue.value);
 	}
-	if (settings_duration(spot_get(map, "timeout"), what, "timeout", 1,
-			      30 * DAY, &s->timeout_ms, err) != 0 ||
-	    read_count(spot_get(map, "recoveries"), what, "recoveries", 0, 100,
-		       &s->recoveries_max, err) != 0)
+	if (form_duration(&f, "timeout", 1, TIMEOUT_MAX, &s->timeout_ms) != 0 ||
+	    form_whole(&f, "recoveries", 0, RECOVERIES_MAX, &recoveries) != 0)
 		return -1;
+	s->recoveries_max = (int)recoveries;
 	return read_retry(spot_get(map, "retry"), what, &s->retry, err);
 }
 
@@ -228,32 +166,32 @@ jv settings_print(const struct settings *s, jv step)
 	return jv_object_set(step, jv_string("retry"), print_retry(&s->retry));
 }
 
-/* A whole number of the stored form, within [min, max]. */
-static int parse_whole(struct spot map, const char *key, int64_t min,
-		       int64_t max, int64_t *number, struct error *err)
+/*
+ * Reading it: where the member is absent, the value before stays, which is
+ * none that fits.
+ */
+static int parse_whole(const struct form *f, const char *key, int64_t min,
+		       int64_t max, int64_t *whole)
 {
-	jv value = spot_get(map, key).value;
-
-	if (!value_is_whole(value) || jv_number_value(value) < (double)min ||
-	    jv_number_value(value) > (double)max)
-		return error_set(err, ERR_INPUT, "\"%s\" is out of range", key);
-	*number = (int64_t)jv_number_value(value);
-	return 0;
+	*whole = -1;
+	if (form_whole(f, key, min, max, whole) != 0)
+		return -1;
+	return *whole < 0 ? error_set(f->err, ERR_INPUT, "has no \"%s\"", key)
+			  : 0;
 }
 
 static int parse_retry(struct spot s, struct retry_policy *p, struct error *err)
 {
+	struct form f = {.map = s, .what = "retry.", .err = err};
 	int64_t attempts;
 
 	*p = (struct retry_policy){.factor = -1, .jitter = -1};
-	if (parse_whole(s, "attempts", 1, 100, &attempts, err) != 0 ||
-	    parse_whole(s, "delay", 0, DAY, &p->delay_ms, err) != 0 ||
-	    parse_whole(s, "max_delay", 0, 7 * DAY, &p->delay_max_ms, err) !=
-		    0 ||
-	    read_number(spot_get(s, "factor"), "", "factor", 1, 100, &p->factor,
-			err) != 0 ||
-	    read_number(spot_get(s, "jitter"), "", "jitter", 0, 1, &p->jitter,
-			err) != 0)
+	if (parse_whole(&f, "attempts", 1, ATTEMPTS_MAX, &attempts) != 0 ||
+	    parse_whole(&f, "delay", 0, DELAY_MAX, &p->delay_ms) != 0 ||
+	    parse_whole(&f, "max_delay", 0, DELAY_LIMIT_MAX,
+			&p->delay_max_ms) != 0 ||
+	    form_number(&f, "factor", 1, 100, &p->factor) != 0 ||
+	    form_number(&f, "jitter", 0, 1, &p->jitter) != 0)
 		return -1;
 	p->attempts_max = (int)attempts;
 	if (p->factor < 0 || p->jitter < 0)
@@ -264,18 +202,17 @@ static int parse_retry(struct spot s, struct retry_policy *p, struct error *err)
 int settings_parse(struct settings *s, jv step, struct error *err)
 {
 	struct spot map = {.value = step, .place = jv_invalid()};
+	struct form f = {.map = map, .what = "", .err = err};
 	struct spot queue = spot_get(map, "queue");
-	struct spot retry = spot_get(map, "retry");
 	int64_t recoveries;
 
 	if (!value_is_text(queue.value) ||
 	    !text_is_name(value_text(queue.value)))
 		return error_set(err, ERR_INPUT, "\"queue\" is not a name");
 	s->queue = jv_string_value(queue.value);
-	if (parse_whole(map, "timeout", 1, 30 * DAY, &s->timeout_ms, err) !=
-		    0 ||
-	    parse_whole(map, "recoveries", 0, 100, &recoveries, err) != 0)
+	if (parse_whole(&f, "timeout", 1, TIMEOUT_MAX, &s->timeout_ms) != 0 ||
+	    parse_whole(&f, "recoveries", 0, RECOVERIES_MAX, &recoveries) != 0)
 		return -1;
 	s->recoveries_max = (int)recoveries;
-	return parse_retry(retry, &s->retry, err);
+	return parse_retry(spot_get(map, "retry"), &s->retry, err);
 }

@@ -29,9 +29,4 @@ jv settings_print(const struct settings *s, jv step); /* owns and gives step */
 /* Reads that; s->queue is borrowed from step. */
 int settings_parse(struct settings *s, jv step, struct error *err);
 
-/* A duration within bounds; *ms stays as it is where s is absent. */
-int settings_duration(struct spot s, const char *what, const char *key,
-		      int64_t min_ms, int64_t max_ms, int64_t *ms,
-		      struct error *err);
-
 #endif

@@ -32,12 +32,13 @@ struct template
 {
 	struct node root;
 	struct findings findings;
+	int depth; /* while it is read */
 };
 
 /* --- reading a tree ------------------------------------------------------ */
 
 static int read_node(struct template *t, struct node *node, jv source,
-		     int depth, struct error *err);
+		     struct error *err);
 
 static bool is_constant(const struct node *node)
 {
@@ -66,8 +67,7 @@ static int read_text(struct template *t, struct node *node, struct error *err)
  * stands in its parent's base.
  */
 static int read_child(struct template *t, struct node *parent,
-		      const struct child *where, int depth, jv *value,
-		      struct error *err)
+		      const struct child *where, jv *value, struct error *err)
 {
 	struct child *child = arena_alloc(&t->findings.arena, sizeof(*child));
 
@@ -75,7 +75,7 @@ static int read_child(struct template *t, struct node *parent,
 	child->key = jv_copy(child->key);
 	child->next = parent->children;
 	parent->children = child;
-	int result = read_node(t, &child->node, *value, depth + 1, err);
+	int result = read_node(t, &child->node, *value, err);
 	if (result == 0 && is_constant(&child->node)) {
 		*value = child->node.base;
 		parent->children = child->next;
@@ -86,15 +86,14 @@ static int read_child(struct template *t, struct node *parent,
 	return result;
 }
 
-static int read_items(struct template *t, struct node *node, int depth,
-		      struct error *err)
+static int read_items(struct template *t, struct node *node, struct error *err)
 {
 	int count = jv_array_length(jv_copy(node->base));
 
 	for (int i = 0; i < count; i++) {
 		struct child where = {.key = jv_invalid(), .index = i};
 		jv value = jv_array_get(jv_copy(node->base), i);
-		int result = read_child(t, node, &where, depth, &value, err);
+		int result = read_child(t, node, &where, &value, err);
 		node->base = jv_array_set(node->base, i, value);
 		if (result != 0)
 			return -1;
@@ -102,7 +101,7 @@ static int read_items(struct template *t, struct node *node, int depth,
 	return 0;
 }
 
-static int read_members(struct template *t, struct node *node, int depth,
+static int read_members(struct template *t, struct node *node,
 			struct error *err)
 {
 	struct members m;
@@ -112,7 +111,7 @@ static int read_members(struct template *t, struct node *node, int depth,
 	for (size_t i = 0; i < m.count && result == 0; i++) {
 		struct child where = {.key = m.items[i].key};
 		jv value = jv_copy(m.items[i].value);
-		result = read_child(t, node, &where, depth, &value, err);
+		result = read_child(t, node, &where, &value, err);
 		if (result != 0)
 			error_prefix(err,
 				     "%s: ", jv_string_value(m.items[i].key));
@@ -123,23 +122,31 @@ static int read_members(struct template *t, struct node *node, int depth,
 	return result;
 }
 
-/* Owns source. */
-static int read_node(struct template *t, struct node *node, jv source,
-		     int depth, struct error *err)
+static int read_inside(struct template *t, struct node *node, struct error *err)
 {
-	*node = (struct node){.base = source};
-	if (depth > VALUE_DEPTH_MAX)
-		return error_set(err, ERR_INPUT, "is nested too deeply");
-	switch (jv_get_kind(source)) {
+	switch (jv_get_kind(node->base)) {
 	case JV_KIND_STRING:
 		return read_text(t, node, err);
 	case JV_KIND_ARRAY:
-		return read_items(t, node, depth, err);
+		return read_items(t, node, err);
 	case JV_KIND_OBJECT:
-		return read_members(t, node, depth, err);
+		return read_members(t, node, err);
 	default:
 		return 0;
 	}
+}
+
+/* Owns source. */
+static int read_node(struct template *t, struct node *node, jv source,
+		     struct error *err)
+{
+	*node = (struct node){.base = source};
+	if (t->depth > VALUE_DEPTH_MAX)
+		return error_set(err, ERR_INPUT, "is nested too deeply");
+	t->depth++;
+	int result = read_inside(t, node, err);
+	t->depth--;
+	return result;
 }
 
 static void clear_node(struct node *node)
@@ -161,7 +168,7 @@ struct template *template_new(jv source, bool compile, struct error *err)
 
 	arena_init(&f->arena);
 	f->expressions = expressions_new();
-	if (read_node(t, &t->root, jv_copy(source), 0, err) == 0 &&
+	if (read_node(t, &t->root, jv_copy(source), err) == 0 &&
 	    (!compile || expressions_compile(f->expressions, err) == 0))
 		return t;
 	template_free(t);

@@ -105,89 +105,91 @@ static void templates_do_what_the_table_says(void **state)
 
 static void note_read(void *arg, const char *step)
 {
-	char *text = arg;
+	struct buf *reads = arg;
 
-	strcat(text, text[0] ? " " : "");
-	strcat(text, step ? step : "*");
+	buf_addf(reads, "%s%s", reads->len ? " " : "", step ? step : "*");
 }
+
+static const struct {
+	const char *expression, *reads;
+	bool input;
+} read_cases[] = {
+	{"1", "", false},
+	{".input.x", "", true},
+	{".input", "", true},
+	{".run.id", "", false},
+	{".", "*", true},
+	{".steps", "*", false},
+	{".steps.a", "a", false},
+	{".steps.a.output.b.c", "a", false},
+	{".steps[\\\"a b\\\"].output", "a b", false},
+	{".steps[0]", "*", false},
+	{".[\\\"steps\\\"].a", "a", false},
+	/* from here on, jq */
+	{".steps.a.output + .steps.b.output", "a b", false},
+	{".steps.a.output + .steps.a.output", "a", false},
+	{".steps | keys", "*", false},
+	{".steps[]", "*", false},
+	{".steps[.input.name].output", "*", true},
+	{".steps.a.output | .steps", "a", false},
+	{".steps.a.output | length", "a", false},
+	{".steps.a.output | map(.x)", "a", false},
+	{".steps.a.output[.input.i]", "a", true},
+	{".steps.\\\"a\\\".output | length", "a", false},
+	{"[.steps.a.output, .steps.b.output] | add", "a b", false},
+	{"{a: .steps.a.output | length, b: .steps.b}", "a b", false},
+	{"{steps}", "*", false},
+	{"{input, x: 1}", "", true},
+	{"{steps: 1}", "", false},
+	{"[.input[] | {steps}]", "", true},
+	{"keys", "*", true},
+	{"tojson", "*", true},
+	{"getpath([\\\"steps\\\", \\\"a\\\"])", "*", true},
+	{"[paths]", "*", true},
+	{"..", "*", true},
+	{"[.. | numbers]", "*", true},
+	{". as $r | $r.steps.a", "*", true},
+	{".steps as $s | $s.a.output", "*", false},
+	{".steps.a.output as $x | .steps.b.output + $x", "a b", false},
+	{".input.l as [$a] | .steps.b.output", "b", true},
+	{"label $out | .steps.a.output, break $out", "a", false},
+	{".input.l | . as $x | .steps", "", true},
+	{"def f: .steps.a | .output; .steps.b", "a b *", true},
+	{"if .input.x | not then .steps.a else .steps.b end", "a b", true},
+	{"(.input.x | .steps) + .steps.a.output", "a", true},
+	{"\\\"\\\\(.steps.a.output) \\\\(.input.x | .steps)\\\"", "a", true},
+	{"reduce .steps.a.output[] as $x (0; 1)", "a", false},
+	{"first(.steps.a.output[])", "a", false},
+	{"first", "*", true},
+	{"limit(3; .steps.a.output[])", "a", false},
+	{"@json", "*", true},
+	{"@json \\\"x\\\\(.steps.a)\\\"", "a", false},
+	{".input.steps.a", "", true},
+	{".input | .steps.a", "", true},
+	{".input?.steps.a", "", true},
+	{"try .steps.a.output catch .", "a *", true},
+	{".input.x |= .steps", "*", true},
+};
 
 static void reads_are_found_and_never_missed(void **state)
 {
-	static const struct {
-		const char *expression, *reads;
-		bool input;
-	} cases[] = {
-		{"1", "", false},
-		{".input.x", "", true},
-		{".input", "", true},
-		{".run.id", "", false},
-		{".", "*", true},
-		{".steps", "*", false},
-		{".steps.a", "a", false},
-		{".steps.a.output.b.c", "a", false},
-		{".steps[\\\"a b\\\"].output", "a b", false},
-		{".steps[0]", "*", false},
-		{".[\\\"steps\\\"].a", "a", false},
-		/* from here on, jq */
-		{".steps.a.output + .steps.b.output", "a b", false},
-		{".steps.a.output + .steps.a.output", "a", false},
-		{".steps | keys", "*", false},
-		{".steps[]", "*", false},
-		{".steps[.input.name].output", "*", true},
-		{".steps.a.output | .steps", "a", false},
-		{".steps.a.output | length", "a", false},
-		{".steps.a.output | map(.x)", "a", false},
-		{".steps.a.output[.input.i]", "a", true},
-		{".steps.\\\"a\\\".output | length", "a", false},
-		{"[.steps.a.output, .steps.b.output] | add", "a b", false},
-		{"{a: .steps.a.output | length, b: .steps.b}", "a b", false},
-		{"{steps}", "*", false},
-		{"{input, x: 1}", "", true},
-		{"{steps: 1}", "", false},
-		{"[.input[] | {steps}]", "", true},
-		{"keys", "*", true},
-		{"tojson", "*", true},
-		{"getpath([\\\"steps\\\", \\\"a\\\"])", "*", true},
-		{"[paths]", "*", true},
-		{"..", "*", true},
-		{"[.. | numbers]", "*", true},
-		{". as $r | $r.steps.a", "*", true},
-		{".steps as $s | $s.a.output", "*", false},
-		{".steps.a.output as $x | .steps.b.output + $x", "a b", false},
-		{".input.l as [$a] | .steps.b.output", "b", true},
-		{"label $out | .steps.a.output, break $out", "a", false},
-		{".input.l | . as $x | .steps", "", true},
-		{"def f: .steps.a | .output; .steps.b", "a b *", true},
-		{"if .input.x | not then .steps.a else .steps.b end", "a b",
-		 true},
-		{"(.input.x | .steps) + .steps.a.output", "a", true},
-		{"\\\"\\\\(.steps.a.output) \\\\(.input.x | .steps)\\\"", "a",
-		 true},
-		{"reduce .steps.a.output[] as $x (0; 1)", "a", false},
-		{"first(.steps.a.output[])", "a", false},
-		{"first", "*", true},
-		{"limit(3; .steps.a.output[])", "a", false},
-		{"@json", "*", true},
-		{"@json \\\"x\\\\(.steps.a)\\\"", "a", false},
-		{".input.steps.a", "", true},
-		{".input | .steps.a", "", true},
-		{".input?.steps.a", "", true},
-		{"try .steps.a.output catch .", "a *", true},
-		{".input.x |= .steps", "*", true},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < countof(cases); i++) {
-		char json[256], reads[64] = "";
+	for (size_t i = 0; i < countof(read_cases); i++) {
+		struct buf json, reads;
 		bool input;
-		snprintf(json, sizeof(json), "\"${%s}\"", cases[i].expression);
-		struct template *t = make(json);
-		template_reads(t, note_read, reads, &input);
-		if (strcmp(reads, cases[i].reads) != 0 ||
-		    input != cases[i].input)
-			fail_msg("%s: reads \"%s\", input %d", json, reads,
-				 input);
+
+		buf_init(&json, 256);
+		buf_init(&reads, 256);
+		buf_addf(&json, "\"${%s}\"", read_cases[i].expression);
+		struct template *t = make(json.data);
+		template_reads(t, note_read, &reads, &input);
+		if (strcmp(reads.data, read_cases[i].reads) != 0 ||
+		    input != read_cases[i].input)
+			fail_msg("%s: reads \"%s\", input %d", json.data,
+				 reads.data, input);
 		template_free(t);
+		buf_clear(&json);
+		buf_clear(&reads);
 	}
 }
 
