@@ -19,17 +19,16 @@
  */
 enum { STOP_PATIENCE_MS = 5000 };
 
+/*
+ * What was begun by an identity that is lost, others have by now. What was
+ * only delivered to it may have come after that, and would be missed by all.
+ */
 static void hand_back(struct attempt *a)
 {
-	if (a->stop == STOP_LOST)
+	if (a->stop == STOP_LOST && a->state != ATTEMPT_TAKING)
 		table_remove(&a->worker->table, a);
 	else
 		report_released(a);
-}
-
-void attempt_dropped(struct attempt *a)
-{
-	table_remove(&a->worker->table, a);
 }
 
 /* --- from taken to started ------------------------------------------------ */
@@ -140,9 +139,10 @@ void attempt_taken(struct attempt *a, const struct taken *t)
 			  "it is not current any more");
 		break;
 	case TAKE_LOST:
-		break;
+		report_released(a);
+		return;
 	}
-	attempt_dropped(a);
+	table_remove(&a->worker->table, a);
 }
 
 void attempt_defined(struct attempt *a, const struct error *err)

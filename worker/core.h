@@ -91,7 +91,6 @@ void close_turn(struct worker *w);
 /* attempt.c: an attempt's life. */
 struct taken;
 void attempt_taken(struct attempt *a, const struct taken *t);
-void attempt_dropped(struct attempt *a); /* it is not ours; forget it */
 /* Its definition has come, or err says why not. */
 void attempt_defined(struct attempt *a, const struct error *err);
 /* Ends it as `why` says, as soon as its kind lets go; idempotent. */

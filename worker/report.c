@@ -267,6 +267,8 @@ void reports_drop(struct worker *w)
 	for (enum verb v = 0; v < VERB_COUNT; v++) {
 		struct outbox *o = &w->reports.outboxes[v];
 
+		if (v == VERB_RELEASE)
+			continue;
 		drop(w, &o->saying.attempts);
 		drop(w, &o->gathering.attempts);
 		buf_reset(&o->gathering.bytes);

@@ -51,7 +51,10 @@ void report_deferred(struct attempt *a, int64_t due_at, jv memo); /* owns */
 void report_released(struct attempt *a);
 
 void reports_flush(struct worker *w);
-/* Forgets what is not said yet; the attempts are removed. */
+/*
+ * Forgets what is not said yet, but for what is handed back: that is of use
+ * whoever says it. The attempts are removed.
+ */
 void reports_drop(struct worker *w);
 
 #endif
