@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "treadle/clock.h"
+#include "treadle/log.h"
 #include "treadle/redis.h"
 
 /*
@@ -127,6 +128,7 @@ static inline int rig_setup(void **state)
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	signal(SIGPIPE, SIG_IGN);
+	log_start("test", LOG_ERROR, false);
 	strcpy(rig->folder, "/tmp/treadle-test-XXXXXX");
 	assert_non_null(mkdtemp(rig->folder));
 	snprintf(rig->socket, sizeof(rig->socket), "%s/s", rig->folder);

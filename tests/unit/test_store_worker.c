@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_life.h"
+
+/* --- the life of a step -------------------------------------------------- */
+
+static void a_run_goes_from_step_to_step(void **state)
+{
+	struct told t;
+	struct life l;
+
+	begin(&l, *state);
+	take(&l);
+	assert_string_equal(l.step, "a");
+	assert_int_equal(l.taken.code, TAKE_RUN);
+	assert_string_equal(l.digest, l.workflow->digest);
+	assert_int_equal(l.taken.attempt, 1);
+	assert_int_equal(l.taken.recoveries, 0);
+	assert_true(l.taken.now > 1600000000000);
+	assert_memory_equal(l.taken_input, input.data, input.len);
+	complete(&l, SLICE("\x01"));
+	assert_int_equal(l.end, END_COMMITTED);
+	complete(&l, SLICE("\x01"));
+	assert_int_equal(l.end, END_DUPLICATE);
+
+	take(&l);
+	assert_string_equal(l.step, "b");
+	assert_int_equal(l.taken.reads_count, 1);
+	assert_string_equal(l.read, "\x01");
+	complete(&l, SLICE("\x02"));
+	shop_ask(&l.shop, &t, STORE_status, l.run);
+	assert_contains(t.json, "\"left\":0");
+	end(&l);
+}
+
+static void submission_answers_by_key_and_definition(void **state)
+{
+	char other[RUN_ID_LEN + 1];
+	struct life l;
+
+	begin(&l, *state);
+	run_id_new(0, other);
+	submit(&l, other, "mine");
+	assert_int_equal(l.submitted, SUBMIT_CREATED);
+	submit(&l, l.run, "mine");
+	assert_int_equal(l.submitted, SUBMIT_EXISTS);
+	assert_string_equal(l.submitted_run, other);
+	memset(l.workflow->digest, '0', DIGEST_LEN);
+	run_id_new(0, other);
+	submit(&l, other, "");
+	assert_int_equal(l.submitted, SUBMIT_UNDEFINED);
+	end(&l);
+}
+
+static void a_failed_attempt_is_delayed_or_dead(void **state)
+{
+	struct fault fault = {.delay_ms = 0,
+			      .failure = {.class = FAILURE_THROTTLED,
+					  .code = 429,
+					  .retry_after_ms = -1,
+					  .detail = SLICE("slow down")},
+			      .log = SLICE("")};
+	struct told t;
+	struct life l;
+
+	begin(&l, *state);
+	take(&l);
+	fault.ref = ref(&l);
+	fault.delay_ms = -1;
+	store_fail(l.shop.store, WORKER, &fault, 1, on_ended, &l);
+	await_good(&l);
+	assert_int_equal(l.end, END_COMMITTED);
+	shop_ask(&l.shop, &t, STORE_status, l.run);
+	assert_contains(t.json, "throttled");
+	end(&l);
+}
+
+static void a_deferred_step_keeps_its_memo(void **state)
+{
+	struct deferral d = {.due_at = 1, .memo = SLICE("\xa4kept")};
+	struct life l;
+	struct answer a;
+
+	begin(&l, *state);
+	take(&l);
+	d.ref = ref(&l);
+	store_defer(l.shop.store, WORKER, &d, 1, on_ended, &l);
+	await_good(&l);
+	assert_int_equal(l.end, END_COMMITTED);
+	ask(&l.shop.client, &a,
+	    "FCALL treadle_promote 1 treadle:{0} c 1000 10");
+	take(&l);
+	assert_string_equal(l.memo, "\xa4kept");
+	assert_int_equal(l.taken.attempt, 1);
+	end(&l);
+}
+
+static void a_released_step_is_there_for_others(void **state)
+{
+	struct step_ref r;
+	struct life l;
+
+	begin(&l, *state);
+	take(&l);
+	r = ref(&l);
+	store_release(l.shop.store, WORKER, &r, 1, on_ended, &l);
+	await_good(&l);
+	assert_int_equal(l.end, END_COMMITTED);
+	take(&l);
+	assert_int_equal(l.taken.attempt, 1);
+	end(&l);
+}
+
+static void notes_are_kept_while_an_attempt_goes_on(void **state)
+{
+	struct note n = {.progress = SLICE("{\"progress\":0.5}"),
+			 .memo = SLICE(""),
+			 .cost = SLICE(""),
+			 .log = SLICE("half way")};
+	struct life l;
+
+	begin(&l, *state);
+	take(&l);
+	n.ref = ref(&l);
+	store_note(l.shop.store, WORKER, &n, 1, on_ended, &l);
+	await_good(&l);
+	assert_int_equal(l.end, END_COMMITTED);
+	complete(&l, SLICE("\x01"));
+	assert_int_equal(l.end, END_COMMITTED);
+	end(&l);
+}
+
+static void a_paused_queue_takes_its_steps_back(void **state)
+{
+	struct told t;
+	struct life l;
+
+	begin(&l, *state);
+	shop_ask(&l.shop, &t, STORE_pause, "default");
+	assert_false(t.is_error);
+	take(&l);
+	assert_int_equal(l.taken.code, TAKE_PAUSED);
+	store_heartbeat(l.shop.store, WORKER, 10000, 0, NULL, 0, on_beat, &l);
+	await_good(&l);
+	assert_false(l.beat.is_lost);
+	assert_int_equal(l.beat.paused_count, 1);
+	assert_string_equal(l.paused, "default");
+	end(&l);
+}
+
+static void a_cancelled_step_is_dropped(void **state)
+{
+	struct told t;
+	struct life l;
+
+	begin(&l, *state);
+	take(&l);
+	shop_ask(&l.shop, &t, STORE_cancel, l.run);
+	assert_false(t.is_error);
+	store_heartbeat(l.shop.store, WORKER, 10000, 1, NULL, 0, on_beat, &l);
+	await_good(&l);
+	assert_int_equal(l.beat.cancelled_count, 1);
+	complete(&l, SLICE("\x01"));
+	assert_int_equal(l.end, END_CANCELLED);
+	end(&l);
+}
+
+/* --- the worker itself --------------------------------------------------- */
+
+static void a_worker_leaves_and_is_not_known_any_more(void **state)
+{
+	struct counter counter = {"took_ms:pass", 5};
+	struct life l;
+
+	begin(&l, *state);
+	store_heartbeat(l.shop.store, WORKER, 10000, 0, &counter, 1, on_beat,
+			&l);
+	await_good(&l);
+	assert_false(l.beat.is_lost);
+	assert_int_equal(l.beat.cancelled_count, 0);
+	take(&l);
+	store_leave(l.shop.store, WORKER, on_done, &l);
+	await(&l);
+	assert_true(l.is_failure);
+	assert_int_equal(l.error.kind, ERR_CONFLICT);
+	complete(&l, SLICE("\x01"));
+	store_leave(l.shop.store, WORKER, on_done, &l);
+	await_good(&l);
+	store_heartbeat(l.shop.store, WORKER, 10000, 0, NULL, 0, on_beat, &l);
+	await_good(&l);
+	assert_true(l.beat.is_lost);
+	take(&l);
+	assert_int_equal(l.taken.code, TAKE_LOST);
+	end(&l);
+}
+
+static void a_definition_is_found_by_its_digest(void **state)
+{
+	struct life l;
+
+	begin(&l, *state);
+	store_definition(l.shop.store, slice_of(l.workflow->digest), on_bytes,
+			 &l);
+	await_good(&l);
+	assert_int_equal(l.definition_len, l.workflow->canonical.len);
+	store_definition(l.shop.store, SLICE("unknown"), on_bytes, &l);
+	await_good(&l);
+	assert_int_equal(l.definition_len, 0);
+	end(&l);
+}
+
+/* --- replies of the wrong shape ------------------------------------------ */
+
+static void assert_not_understood(struct life *l)
+{
+	await(l);
+	assert_true(l->is_failure);
+	assert_int_equal(l->error.kind, ERR_BUG);
+	assert_contains(l->error.text, "answered in a form");
+}
+
+/* All functions answer so. */
+static void answer_all(struct life *l, const char *lua)
+{
+	static const char *const names[] = {"take", "complete", "heartbeat",
+					    "submit", "register"};
+	struct buf body;
+
+	buf_init(&body, 4096);
+	for (size_t i = 0; i < countof(names); i++)
+		buf_addf(&body, "public('%s', function() return %s end)\n",
+			 names[i], lua);
+	buf_addf(&body,
+		 "public('definition', function() return %s end, "
+		 "{'no-writes'})\n",
+		 lua);
+	shop_library(&l->shop, library_version(), body.data);
+	buf_clear(&body);
+}
+
+static void what_has_the_wrong_shape_is_not_believed(void **state)
+{
+	static const char *const shapes[] = {
+		"{}",
+		"1.5",
+		"{1}",
+		"{1, 'SO WHAT'}",
+		"{1, {}}",
+		"{1, {'digest', 1, 0, 0, 0, 0, false}}",
+		"{1, {'digest', 1, 0, 0, 'x', 0, false, false}}",
+		"{1, {'digest', 1, -1, 0, 0, 0, false, false}}",
+		"{'x', {'digest', 1, 0, 0, 0, 0, false, false}}",
+		"{'LIVE', 1, {}, 'x'}",
+		"{'SO SO', 1, {}, {}}",
+		"{{'CREATED'}}",
+		"{{'SO WHAT', 'x'}}",
+	};
+	char none[] = "", *queues[] = {none};
+	struct text_list list = {queues, 0};
+	struct registration r = {WORKER, "h", "1", 1, 1, 1, &list};
+	struct completion c = {{"q", "1-0", "r", "s", 1}, SLICE("")};
+	struct submission s = {"r", "d", SLICE(""), "", 0};
+	struct life l;
+
+	begin(&l, *state);
+	for (size_t i = 0; i < countof(shapes); i++) {
+		answer_all(&l, shapes[i]);
+		store_take(l.shop.store, WORKER, &c.ref, 1, on_taken, &l);
+		assert_not_understood(&l);
+		store_complete(l.shop.store, WORKER, &c, 1, on_ended, &l);
+		assert_not_understood(&l);
+		store_heartbeat(l.shop.store, WORKER, 1, 0, NULL, 0, on_beat,
+				&l);
+		assert_not_understood(&l);
+		store_submit(l.shop.store, &s, 1, -1, on_submitted, &l);
+		assert_not_understood(&l);
+		store_register(l.shop.store, &r, on_done, &l);
+		assert_not_understood(&l);
+		store_definition(l.shop.store, SLICE("d"), on_bytes, &l);
+		assert_not_understood(&l);
+	}
+	end(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_SERVER(a_run_goes_from_step_to_step),
+		WITH_SERVER(submission_answers_by_key_and_definition),
+		WITH_SERVER(a_failed_attempt_is_delayed_or_dead),
+		WITH_SERVER(a_deferred_step_keeps_its_memo),
+		WITH_SERVER(a_released_step_is_there_for_others),
+		WITH_SERVER(notes_are_kept_while_an_attempt_goes_on),
+		WITH_SERVER(a_paused_queue_takes_its_steps_back),
+		WITH_SERVER(a_cancelled_step_is_dropped),
+		WITH_SERVER(a_worker_leaves_and_is_not_known_any_more),
+		WITH_SERVER(a_definition_is_found_by_its_digest),
+		WITH_SERVER(what_has_the_wrong_shape_is_not_believed),
+	};
+
+	return cmocka_run_group_tests_name("store worker", tests, NULL, NULL);
+}
