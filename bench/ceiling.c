@@ -59,7 +59,8 @@ static void report(struct bench *b, const char *name, int64_t count)
 	fflush(stdout);
 }
 
-/* --- performing ------------------------------------------------------------ */
+/* --- performing ------------------------------------------------------------
+ */
 
 static void read_more(struct lane *lane);
 
@@ -133,8 +134,8 @@ static void on_read(void *arg, const struct reply *reply,
 
 static void read_more(struct lane *lane)
 {
-	struct call_options once = {.mode = CALL_ONCE, .block_ms = 1000,
-				    .deadline_ms = -1};
+	struct call_options once = {
+		.mode = CALL_ONCE, .block_ms = 1000, .deadline_ms = -1};
 	char key[128];
 	struct command c;
 
@@ -169,14 +170,19 @@ static void perform(struct bench *b)
 	static char name[] = "default";
 	char *items[] = {name};
 	struct text_list queues = {items, 1};
-	struct registration r = {.worker = "ceiling0", .host = "bench",
-				 .version = "0", .pid = 1, .lease_ms = 600000,
-				 .slots = b->batch, .queues = &queues};
+	struct registration r = {.worker = "ceiling0",
+				 .host = "bench",
+				 .version = "0",
+				 .pid = 1,
+				 .lease_ms = 600000,
+				 .slots = b->batch,
+				 .queues = &queues};
 
 	store_register(b->store, &r, on_registered, b);
 }
 
-/* --- submitting ------------------------------------------------------------ */
+/* --- submitting ------------------------------------------------------------
+ */
 
 static void submit_more(struct bench *b);
 
@@ -207,9 +213,11 @@ static void submit_more(struct bench *b)
 
 	while (count < (size_t)b->batch && b->submitted < b->runs) {
 		run_id_new(0, ids[count]);
-		subs[count] = (struct submission){
-			.run = ids[count], .digest = b->workflow->digest,
-			.input = SLICE("\x81\xa5value\x01"), .key = ""};
+		subs[count] =
+			(struct submission){.run = ids[count],
+					    .digest = b->workflow->digest,
+					    .input = SLICE("\x81\xa5value\x01"),
+					    .key = ""};
 		count++;
 		b->submitted++;
 	}
@@ -253,9 +261,10 @@ static struct workflow *make_chain(int64_t steps)
 		if (i > 0)
 			buf_addf(&yaml, "    needs: s%d\n", i - 1);
 		if (i > 0)
-			buf_addf(&yaml,
-				 "    pass: {value: \"${.steps.s%d.output}\"}\n",
-				 i - 1);
+			buf_addf(
+				&yaml,
+				"    pass: {value: \"${.steps.s%d.output}\"}\n",
+				i - 1);
 		else
 			buf_adds(&yaml, "    pass: {value: \"${.input}\"}\n");
 	}
@@ -279,8 +288,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "ceiling: %s\n", err.text);
 		return 2;
 	}
-	if (argc != 3 ||
-	    slice_int(slice_of(argv[0]), 1, 100000000, &b.runs) ||
+	if (argc != 3 || slice_int(slice_of(argv[0]), 1, 100000000, &b.runs) ||
 	    slice_int(slice_of(argv[1]), 1, 1000, &b.steps) ||
 	    slice_int(slice_of(argv[2]), 1, BATCH_MAX, &b.batch)) {
 		fprintf(stderr, "usage: ceiling RUNS STEPS BATCH\n");
@@ -290,10 +298,11 @@ int main(int argc, char **argv)
 	uv_loop_init(&b.loop);
 	b.workflow = make_chain(b.steps);
 	for (int i = 0; i < LANES; i++) {
-		struct redis_options o = {
-			.url = config->redis.url, .password_file = "",
-			.name = "ceiling", .connect_timeout_ms = 5000,
-			.timeout_ms = 10000};
+		struct redis_options o = {.url = config->redis.url,
+					  .password_file = "",
+					  .name = "ceiling",
+					  .connect_timeout_ms = 5000,
+					  .timeout_ms = 10000};
 
 		b.lanes[i].bench = &b;
 		b.lanes[i].reader = redis_start(&b.loop, &o);

@@ -67,8 +67,10 @@ static void on_submitted(void *arg, const struct submitted *answers,
 static void submit(uv_timer_t *timer)
 {
 	char id[RUN_ID_LEN + 1];
-	struct submission sub = {.run = id, .digest = bench.workflow->digest,
-				 .input = SLICE(""), .key = ""};
+	struct submission sub = {.run = id,
+				 .digest = bench.workflow->digest,
+				 .input = SLICE(""),
+				 .key = ""};
 
 	(void)timer;
 	run_id_new(0, id);
@@ -76,7 +78,8 @@ static void submit(uv_timer_t *timer)
 	store_submit(bench.store, &sub, 1, -1, on_submitted, NULL);
 }
 
-/* --- the handler ----------------------------------------------------------- */
+/* --- the handler -----------------------------------------------------------
+ */
 
 static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
 {
@@ -135,7 +138,8 @@ static int listen_somewhere(void)
 	return ntohs(address.sin_port);
 }
 
-/* --- beginning ------------------------------------------------------------- */
+/* --- beginning -------------------------------------------------------------
+ */
 
 static void on_defined(void *arg, const struct redis_failure *failure)
 {

@@ -16,7 +16,7 @@ struct arena_block;
 
 struct arena {
 	struct arena_block *blocks; /* the newest first */
-	size_t used, size;	    /* of the newest block */
+	size_t used, size;          /* of the newest block */
 };
 
 void arena_init(struct arena *a);

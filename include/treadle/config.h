@@ -39,8 +39,11 @@ struct config {
 #undef END
 };
 
-enum config_reader { CONFIG_WORKER = 1, CONFIG_COORDINATOR = 2,
-		     CONFIG_PRODUCER = 4 };
+enum config_reader {
+	CONFIG_WORKER = 1,
+	CONFIG_COORDINATOR = 2,
+	CONFIG_PRODUCER = 4
+};
 
 /*
  * Reads the options of one program. argv holds its arguments without the

@@ -11,7 +11,7 @@
  * late:<bucket> and late_ms. "inf" is the last bucket. Not cumulative.
  */
 #define HISTOGRAM_BUCKETS(X)                                                   \
-	X(1) X(5) X(20) X(100) X(500) X(1000) X(5000) X(20000) X(60000)        \
-		X(300000)
+	X(1)                                                                   \
+	X(5) X(20) X(100) X(500) X(1000) X(5000) X(20000) X(60000) X(300000)
 
 #endif

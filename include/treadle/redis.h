@@ -53,7 +53,7 @@ struct reply {
 enum redis_cause {
 	REDIS_REFUSED, /* the server answered with an error, for good */
 	REDIS_LOST,    /* the connection broke; for CALL_ONCE only */
-	REDIS_LATE,    /* its time is over; the error says what stood in the way */
+	REDIS_LATE, /* its time is over; the error says what stood in the way */
 	REDIS_STOPPED, /* redis_stop() was called */
 };
 
@@ -88,9 +88,9 @@ typedef bool redis_refused_fn(void *arg, struct slice text);
 struct redis_options {
 	const char *url;
 	const char *password_file; /* "" for none */
-	const char *name;	   /* shown by CLIENT LIST */
+	const char *name;          /* shown by CLIENT LIST */
 	int64_t connect_timeout_ms;
-	int64_t timeout_ms; /* silence, while an answer is due */
+	int64_t timeout_ms;           /* silence, while an answer is due */
 	redis_state_fn *on_state;     /* may be NULL */
 	redis_refused_fn *on_refused; /* may be NULL */
 	void *arg;

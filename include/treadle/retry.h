@@ -22,21 +22,21 @@ enum failure_class {
 const char *failure_text(enum failure_class class);
 const char *failure_meaning(enum failure_class class);
 bool failure_is_retried(enum failure_class class); /* by default */
-int failure_find(struct slice text);		   /* the class, or -1 */
+int failure_find(struct slice text);               /* the class, or -1 */
 
 struct failure {
 	enum failure_class class;
-	int code;		/* exit status, HTTP status, or 0 */
+	int code;               /* exit status, HTTP status, or 0 */
 	int64_t retry_after_ms; /* asked for by the other side, or -1 */
-	struct slice detail;	/* for people; borrowed */
+	struct slice detail;    /* for people; borrowed */
 };
 
 struct retry_policy {
 	int attempts_max;
 	int64_t delay_ms; /* before the second attempt */
 	int64_t delay_max_ms;
-	double factor;	 /* each delay is this times the last */
-	double jitter;	 /* 0 to 1: the part of the delay that is drawn */
+	double factor;    /* each delay is this times the last */
+	double jitter;    /* 0 to 1: the part of the delay that is drawn */
 	uint32_t classes; /* bit per failure_class: these are tried again */
 };
 

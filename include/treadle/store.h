@@ -10,10 +10,10 @@
  * The library's C face: nobody else says FCALL.
  *
  * What a worker says is in store_worker.h: batches, with typed answers. All
- * else takes texts and answers in JSON: store_ask(). Every write is idempotent, so all are
- * replayed until they are answered (redis.h); a caller with a deadline gives
- * it. Pointers that are passed are borrowed only until the call returns;
- * answers live until the callback returns.
+ * else takes texts and answers in JSON: store_ask(). Every write is idempotent,
+ * so all are replayed until they are answered (redis.h); a caller with a
+ * deadline gives it. Pointers that are passed are borrowed only until the call
+ * returns; answers live until the callback returns.
  */
 struct store;
 
@@ -38,7 +38,7 @@ struct store *store_start(uv_loop_t *loop, const struct config *c,
 			  store_open_fn *on_open, void *arg);
 void store_stop(struct store *s, void (*on_stopped)(void *arg), void *arg);
 
-struct redis *store_redis(struct store *s); /* the talking connection */
+struct redis *store_redis(struct store *s);    /* the talking connection */
 const char *store_keys(const struct store *s); /* "treadle:{0}" */
 /* "treadle:{0}:queue:NAME"; 0 if out is too small, else its length. */
 size_t store_queue_key(const struct store *s, const char *queue, char *out,
@@ -48,15 +48,15 @@ typedef void store_done_fn(void *arg, const struct redis_failure *failure);
 
 enum submit_code {
 	SUBMIT_CREATED,
-	SUBMIT_EXISTS,	  /* by its key or id; run is the one there is */
+	SUBMIT_EXISTS,    /* by its key or id; run is the one there is */
 	SUBMIT_CONFLICT,  /* the key belongs to a run of other content */
 	SUBMIT_UNDEFINED, /* the definition is not stored: define, repeat */
 };
 struct submission {
 	const char *run;
 	const char *digest;
-	struct slice input; /* msgpack; empty for none */
-	const char *key;    /* "" for none */
+	struct slice input;  /* msgpack; empty for none */
+	const char *key;     /* "" for none */
 	int64_t deadline_ms; /* from now, 0: as the workflow says */
 };
 struct submitted {
@@ -64,8 +64,7 @@ struct submitted {
 	struct slice run; /* the one there is */
 };
 typedef void store_submit_fn(void *arg, const struct submitted *answers,
-			     size_t count,
-			     const struct redis_failure *failure);
+			     size_t count, const struct redis_failure *failure);
 void store_submit(struct store *s, const struct submission *subs, size_t count,
 		  int64_t deadline_ms, store_submit_fn *on_submitted,
 		  void *arg);
@@ -78,9 +77,9 @@ void store_define(struct store *s, const struct workflow *w,
  * the library has the kind that its first word names: ABSENT, CONFLICT...
  */
 typedef void store_answer_fn(void *arg, jv answer, const struct error *err);
-void store_ask(struct store *s, enum store_function f,
-	       const struct slice *args, size_t count, int64_t deadline_ms,
-	       store_answer_fn *on_answer, void *arg);
+void store_ask(struct store *s, enum store_function f, const struct slice *args,
+	       size_t count, int64_t deadline_ms, store_answer_fn *on_answer,
+	       void *arg);
 
 /* The redis-cli line that a call stands for, quoted for a shell. */
 void store_explain(const struct store *s, enum store_function f,

@@ -30,12 +30,12 @@ enum take_code {
 struct taken {
 	enum take_code code;
 	struct slice digest; /* of the definition */
-	int attempt;	     /* counts all, also before an operator's retry */
+	int attempt;         /* counts all, also before an operator's retry */
 	int attempt_base;    /* attempts that do not count for the policy */
 	int recoveries;
-	int generation;	     /* raised by a re-run of what was done: 0 */
+	int generation;      /* raised by a re-run of what was done: 0 */
 	int64_t deadline_at; /* of the run, Redis' clock, or 0 */
-	int64_t now;	     /* Redis' clock */
+	int64_t now;         /* Redis' clock */
 	struct slice memo;   /* what defer or note kept; empty for none */
 	struct slice input;  /* msgpack; empty if not read, or none given */
 	const struct reply *reads; /* one output for each of step.reads */
@@ -80,9 +80,8 @@ struct deferral {
 	int64_t due_at; /* Redis' clock */
 	struct slice memo;
 };
-void store_defer(struct store *s, const char *worker,
-		 const struct deferral *d, size_t count,
-		 store_end_fn *on_ended, void *arg);
+void store_defer(struct store *s, const char *worker, const struct deferral *d,
+		 size_t count, store_end_fn *on_ended, void *arg);
 
 void store_release(struct store *s, const char *worker,
 		   const struct step_ref *refs, size_t count,
@@ -110,8 +109,8 @@ void store_leave(struct store *s, const char *worker, store_done_fn *on_done,
 		 void *arg);
 
 struct beat {
-	bool is_lost;		       /* declared dead: register anew */
-	int64_t now;		       /* Redis' clock */
+	bool is_lost;                  /* declared dead: register anew */
+	int64_t now;                   /* Redis' clock */
 	const struct reply *cancelled; /* entry ids, texts */
 	size_t cancelled_count;
 	const struct reply *paused; /* names of queues */
@@ -124,8 +123,8 @@ struct counter {
 typedef void store_beat_fn(void *arg, const struct beat *beat,
 			   const struct redis_failure *failure);
 void store_heartbeat(struct store *s, const char *worker, int64_t lease_ms,
-		     int64_t busy, const struct counter *counters,
-		     size_t count, store_beat_fn *on_beat, void *arg);
+		     int64_t busy, const struct counter *counters, size_t count,
+		     store_beat_fn *on_beat, void *arg);
 
 /* Gives the canonical form, or an empty slice where it is unknown. */
 typedef void store_bytes_fn(void *arg, struct slice bytes,

@@ -35,8 +35,7 @@ bool template_is_constant(const struct template *t);
 bool template_is_plain(const struct template *t); /* needs no jq */
 
 /* Gives *value. Borrows scope. A missing member is null, as in jq. */
-int template_expand(struct template *t, jv scope, jv *value,
-		    struct error *err);
+int template_expand(struct template *t, jv scope, jv *value, struct error *err);
 
 /*
  * What a template reads: calls on_read(arg, name) for each step named by

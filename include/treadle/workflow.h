@@ -60,13 +60,13 @@ struct workflow {
 	struct arena arena; /* owns all below but the jv and the templates */
 	const char *name;
 	const char *description; /* "" for none */
-	jv input;		 /* the schema of the input; invalid: any */
-	int64_t deadline_ms;	 /* of a run, or 0 */
-	struct step *steps;	 /* each after all that it needs */
+	jv input;                /* the schema of the input; invalid: any */
+	int64_t deadline_ms;     /* of a run, or 0 */
+	struct step *steps;      /* each after all that it needs */
 	size_t steps_count;
 
 	struct slice canonical; /* msgpack */
-	struct slice graph;	/* msgpack, for the library */
+	struct slice graph;     /* msgpack, for the library */
 	char digest[DIGEST_LEN + 1];
 };
 
