@@ -196,7 +196,7 @@ static void topic_codes(const struct output *o)
 	fputs("Exit codes of treadle.\n\n", o->file);
 	for (int code = 0; code < 256; code++) {
 		for (size_t i = 0; i < countof(codes); i++) {
-			char text[8];
+			char text[16];
 			snprintf(text, sizeof(text), "%d", code);
 			if (codes[i].code == code)
 				entry(o, text, 8, codes[i].meaning);

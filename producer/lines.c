@@ -108,7 +108,7 @@ static bool take_line(struct lines *l, struct slice *line)
 	if (!end && !(l->is_at_end && rest > 0))
 		return false;
 	size_t len = end ? (size_t)(end - at) : rest;
-	*line = slice_trim((struct slice){at, len});
+	*line = (struct slice){at, len};
 	l->pos += len + (end != NULL);
 	l->bytes += (int64_t)(len + (end != NULL));
 	l->number++;
@@ -130,6 +130,7 @@ enum lines_state lines_next(struct lines *l, struct slice *line,
 		while (take_line(l, line)) {
 			if (line->len > LINE_MAX_BYTES)
 				return refuse_length(l, l->number, err);
+			*line = slice_trim(*line);
 			if (line->len > 0)
 				return LINES_HAVE;
 		}

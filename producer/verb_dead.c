@@ -275,9 +275,9 @@ static int act_on_all(struct letters *l, struct pages *p, struct error *err)
 /* --- the verb ----------------------------------------------------------------
  */
 
-static int read_filters(struct letters *l, struct pages *p, struct error *err)
+/* All filters but --run, which has to be looked up. */
+static int read_filters(struct call *c, struct pages *p, struct error *err)
 {
-	struct call *c = l->call;
 	const char *class = call_text(c, "--class", "");
 	int64_t older = 0;
 
@@ -296,11 +296,7 @@ static int read_filters(struct letters *l, struct pages *p, struct error *err)
 		p->args[5] = slice_of(
 			arena_printf(&c->arena, "%lld", (long long)older));
 	p->args[6] = SLICE("");
-	if (call_has(c, "--run"))
-		return dialogue_find_run(l->dialogue, &c->arena,
-					 call_text(c, "--run", ""), &p->args[6],
-					 err);
-	return 0;
+	return pages_begin(p, c, err);
 }
 
 static bool has_filter(const struct call *c)
@@ -310,55 +306,65 @@ static bool has_filter(const struct call *c)
 	       call_has(c, "--run") || call_has(c, "--all");
 }
 
-static int act_on(struct letters *l, struct pages *p, struct error *err)
+enum what { LIST, SHOW, RETRY, DROP };
+
+static int read_what(const struct call *c, enum what *what, struct error *err)
 {
-	const struct call *c = l->call;
+	static const char *const names[] = {"list", "show", "retry", "drop"};
+	const char *name = c->args_count ? c->args[0] : "list";
 	bool is_named = c->args_count > 1;
 
-	if (is_named == has_filter(c))
+	for (*what = LIST; *what <= DROP; ++*what) {
+		if (strcmp(name, names[*what]) == 0)
+			break;
+	}
+	if (*what > DROP) {
+		const char *nearest = text_nearest(name, names, countof(names));
+		return error_set(err, ERR_USAGE,
+				 "treadle dead can list, show, retry and drop, "
+				 "not %.64s%s%s",
+				 name, nearest ? "; did you mean " : "",
+				 nearest ? nearest : "");
+	}
+	if (*what == LIST && is_named)
+		return error_set(err, ERR_USAGE,
+				 "treadle dead list takes filters, no names");
+	if (*what == SHOW && !is_named)
+		return error_set(err, ERR_USAGE,
+				 "which one? treadle dead show ENTRY");
+	if (*what >= RETRY && is_named == has_filter(c))
 		return error_set(err, ERR_USAGE,
 				 "treadle dead %s: name entries, or filter "
 				 "(--workflow, --step, --class, --older, "
 				 "--run), or say --all",
-				 c->args[0]);
-	return is_named ? act_on_named(l, err) : act_on_all(l, p, err);
+				 name);
+	return 0;
 }
 
 static int run(struct call *c, struct error *err)
 {
-	static const char *const verbs[] = {"list", "show", "retry", "drop"};
-	const char *what = c->args_count ? c->args[0] : "list";
 	struct pages p = {.function = STORE_dead,
 			  .member = "dead",
 			  .args_count = 7,
 			  .cursor = 0,
 			  .limit = 1};
 	struct letters l = {.call = c, .now = clock_wall_ms()};
-	bool is_list = strcmp(what, "list") == 0;
+	const char *run = call_text(c, "--run", NULL);
+	enum what what;
 
-	if (is_list && c->args_count > 1)
-		return error_set(err, ERR_USAGE,
-				 "treadle dead list takes filters, no names");
-	if (strcmp(what, "show") == 0 && c->args_count < 2)
-		return error_set(err, ERR_USAGE,
-				 "which one? treadle dead show ENTRY");
-	p.dialogue = l.dialogue = call_dialogue(c, err);
-	if (!l.dialogue || pages_begin(&p, c, err) != 0 ||
-	    read_filters(&l, &p, err) != 0)
+	if (read_what(c, &what, err) != 0 || read_filters(c, &p, err) != 0)
 		return -1;
-	if (is_list)
+	p.dialogue = l.dialogue = call_dialogue(c, err);
+	if (!l.dialogue || (run && dialogue_find_run(l.dialogue, &c->arena, run,
+						     &p.args[6], err) != 0))
+		return -1;
+	if (what == LIST)
 		return list(&l, &p, err);
-	if (strcmp(what, "show") == 0)
+	if (what == SHOW)
 		return show(&l, err);
-	l.is_drop = strcmp(what, "drop") == 0;
-	if (l.is_drop || strcmp(what, "retry") == 0)
-		return act_on(&l, &p, err);
-	const char *nearest = text_nearest(what, verbs, countof(verbs));
-	return error_set(err, ERR_USAGE,
-			 "treadle dead can list, show, retry and drop, not "
-			 "%.64s%s%s",
-			 what, nearest ? "; did you mean " : "",
-			 nearest ? nearest : "");
+	l.is_drop = what == DROP;
+	return c->args_count > 1 ? act_on_named(&l, err)
+				 : act_on_all(&l, &p, err);
 }
 
 static const struct verb_option options[] = {
