@@ -3,6 +3,7 @@
 
 #ifdef TREADLE_TEST
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,21 +11,31 @@
 
 static char later[64];
 
-void crash_point(const char *name)
+/* Is it the N-th passing of the POINT[:N] that the variable names? */
+static bool is_reached(const char *variable, const char *name, unsigned *passed)
 {
-	static unsigned passed;
-	const char *wanted = getenv("TREADLE_CRASH_AT");
+	const char *wanted = getenv(variable);
 	size_t len = strlen(name);
 	unsigned at = 1;
 
 	if (!wanted || strncmp(wanted, name, len) != 0)
-		return;
+		return false;
 	if (wanted[len] == ':')
 		at = (unsigned)strtoul(wanted + len + 1, NULL, 10);
 	else if (wanted[len] != '\0')
-		return;
-	if (++passed == at)
+		return false;
+	return ++*passed == at;
+}
+
+void crash_point(const char *name)
+{
+	static unsigned crashes, hangs;
+
+	if (is_reached("TREADLE_CRASH_AT", name, &crashes))
 		kill(getpid(), SIGKILL);
+	if (is_reached("TREADLE_HANG_AT", name, &hangs))
+		for (;;)
+			pause();
 }
 
 void crash_point_of(const char *prefix, const char *name, const char *suffix)

@@ -5,7 +5,8 @@
 /*
  * Named points at which a test can have the worker die, as kill -9 would.
  *
- * TREADLE_CRASH_AT=POINT[:N] ends the process at the N-th passing of POINT.
+ * TREADLE_CRASH_AT=POINT[:N] ends the process at the N-th passing of POINT;
+ * TREADLE_HANG_AT makes it stand still there, for the watchdog to find.
  * The points: after-read, after-take, before-start, before-VERB,
  * after-VERB-sent and after-VERB for the verbs complete, fail, defer and
  * release. They exist in the test build only.

@@ -11,23 +11,23 @@
 #include "crash.h"
 
 enum {
-	BLOCK_MS = 20000,
+	BLOCK_MS = 5000,
 	REFUSED_PAUSE_MS = 1000,
 	INTERRUPT_AGAIN_MS = 20,
 	WINDOW_MAX = 1024,
 	PAST_MAX = 128, /* own pending entries in one page */
+	AUDIT_MS = 60000,
+	AUDIT_SOON_MS = BLOCK_MS + 1000,
 };
 
 static void on_state(void *arg, const struct error *reason)
 {
-	struct fetch *f = arg;
-
+	(void)arg;
 	if (reason)
 		log_warn("reader lost Redis", NULL, "%s; tried again",
 			 reason->text);
 	else
 		log_debug("reader connected", NULL, NULL);
-	(void)f;
 }
 
 void fetch_start(struct worker *w)
@@ -43,7 +43,9 @@ void fetch_start(struct worker *w)
 		.on_state = on_state,
 		.arg = f};
 
-	*f = (struct fetch){.worker = w, .window = 1};
+	*f = (struct fetch){.worker = w,
+			    .window = 1,
+			    .audit_at = clock_monotonic_ms() + AUDIT_MS};
 	f->queues = xcalloc(names->count, sizeof(f->queues[0]));
 	f->queue_count = names->count;
 	for (size_t i = 0; i < names->count; i++) {
@@ -100,6 +102,7 @@ static void deliver(struct fetch *f, const struct fetch_queue *q,
 
 	if (entry.len >= ENTRY_ID_MAX || table_find(&w->table, q->name, entry))
 		return;
+	f->found += f->must_reconcile;
 	takes_add(w, q->name, entry, field(fields, "run"),
 		  field(fields, "step"));
 	if (!is_wanted)
@@ -158,8 +161,17 @@ static void set_past(struct fetch *f, struct slice id)
 /* --- what goes wrong -------------------------------------------------------
  */
 
+static void reconcile_soon(struct fetch *f)
+{
+	f->must_reconcile = true;
+	f->reconciled = 0;
+	set_past(f, SLICE("0"));
+}
+
 /*
- * A lost connection may have lost a delivery. A group that is gone is made
+ * A lost connection may have lost a delivery; and as long as Redis has not
+ * noticed the loss, a read that it still blocks may lose another one, so we
+ * look again when that must have ended. A group that is gone is made
  * again by registering; what was in its stream is gone as well, and somebody
  * should know.
  */
@@ -170,9 +182,8 @@ static void on_failure(struct fetch *f, const struct redis_failure *failure)
 	f->state = FETCH_IDLE;
 	if (failure->cause == REDIS_STOPPED)
 		return;
-	f->must_reconcile = true;
-	f->reconciled = 0;
-	set_past(f, SLICE("0"));
+	reconcile_soon(f);
+	f->audit_at = clock_monotonic_ms() + AUDIT_SOON_MS;
 	if (failure->cause == REDIS_LOST)
 		return;
 	f->not_before = clock_monotonic_ms() + REFUSED_PAUSE_MS;
@@ -303,8 +314,10 @@ static void on_past(void *arg, const struct reply *reply,
 	if (++f->reconciled < f->queue_count)
 		return;
 	f->must_reconcile = false;
-	log_info("reconciled", NULL, "%zu attempts are ours",
-		 f->worker->table.count);
+	if (f->found > 0)
+		log_warn("deliveries found", NULL,
+			 "%zu steps were ours and we did not know", f->found);
+	f->found = 0;
 }
 
 static void reconcile(struct fetch *f)
@@ -348,6 +361,10 @@ void fetch_turn(struct fetch *f)
 	    !w->lease.is_registered ||
 	    (f->not_before > 0 && clock_monotonic_ms() < f->not_before))
 		return;
+	if (clock_monotonic_ms() >= f->audit_at) {
+		f->audit_at = clock_monotonic_ms() + AUDIT_MS;
+		reconcile_soon(f);
+	}
 	if (f->must_reconcile) {
 		reconcile(f);
 		return;

@@ -13,7 +13,8 @@
  *
  * A connection that broke while entries were on their way leaves them with
  * us without our knowing. So after each break, before anything new, our own
- * pending entries are read and compared with what we really have.
+ * pending entries are read and compared with what we really have; and once a
+ * minute in any case, so that nothing of ours can wait for ever.
  */
 struct fetch_queue {
 	const char *name; /* of the configuration */
@@ -42,6 +43,8 @@ struct fetch {
 
 	char consumer[WORKER_ID_LEN + 1]; /* for whom the read is under way */
 	bool must_reconcile;
+	int64_t audit_at;  /* monotonic: when to reconcile at the latest */
+	size_t found;      /* entries that were ours without our knowing */
 	size_t reconciled; /* queues that are done */
 	char past[ENTRY_ID_MAX];
 	int64_t not_before; /* monotonic, after a refusal */

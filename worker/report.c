@@ -9,6 +9,7 @@
 #include "outcome.h"
 
 enum { REFUSED_PAUSE_MS = 1000, BYTES_KEPT = 256 << 10 };
+#define BYTES_MAX (SIZE_MAX / 4) /* the slots are the bound */
 
 static struct outbox *outbox_of(struct attempt *a, enum verb verb)
 {
@@ -22,8 +23,8 @@ void reports_init(struct reports *r, struct worker *w)
 
 		*o = (struct outbox){
 			.worker = w, .verb = v, .batch_max = REPORT_MAX};
-		buf_init(&o->gathering.bytes, SIZE_MAX);
-		buf_init(&o->saying.bytes, SIZE_MAX);
+		buf_init(&o->gathering.bytes, BYTES_MAX);
+		buf_init(&o->saying.bytes, BYTES_MAX);
 	}
 }
 
@@ -55,7 +56,7 @@ int report_done(struct attempt *a, jv output)
 	/* Bounding the buffer spares a second one and a copy. */
 	bytes->max = at + (size_t)a->worker->config->worker.output_max;
 	status = msgpack_print(output, bytes);
-	bytes->max = SIZE_MAX;
+	bytes->max = BYTES_MAX;
 	bytes->is_full = false;
 	jv_free(output);
 	if (status < 0) {

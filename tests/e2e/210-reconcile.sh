@@ -38,7 +38,7 @@ ok 'all are done' true
 is 'each with one attempt' "$(step_field "${runs[2]}" work attempt)" 1
 is 'none was recovered' "$(redis HGET 'treadle:{0}:counters' recoveries)" ''
 is 'nothing is pending' "$(redis XPENDING "$queue" workers | head -n 1)" 0
-like 'the worker says so' "$(log_of "$WORKER")" reconciled
+like 'the worker says so' "$(log_of "$WORKER")" 'deliveries found.*3 steps'
 
 # A queue that was removed by hand is made again.
 redis DEL "$queue" >/dev/null
