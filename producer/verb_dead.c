@@ -262,7 +262,6 @@ static int act_on_all(struct letters *l, struct pages *p, struct error *err)
 	if (call_confirm(l->call, question, err) != 0 ||
 	    pages_begin(p, l->call, err) != 0)
 		return -1;
-	bar_begin(&l->bar, &l->call->talk, "dead letters");
 	rc = pages_each(p, INT64_MAX, on_acted, l, err);
 	bar_end(&l->bar);
 	if (rc < 0 && l->error.kind != ERR_NONE)
@@ -363,6 +362,7 @@ static int run(struct call *c, struct error *err)
 	if (what == SHOW)
 		return show(&l, err);
 	l.is_drop = what == DROP;
+	bar_begin(&l.bar, &c->talk, "dead letters");
 	return c->args_count > 1 ? act_on_named(&l, err)
 				 : act_on_all(&l, &p, err);
 }

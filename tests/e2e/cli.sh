@@ -42,3 +42,33 @@ END
 one=$files/one.yaml
 
 runs() { redis ZCARD 'treadle:{0}:runs:running'; }
+
+# Workflows of which one is done, the other fails for good.
+cat >"$files/good.yaml" <<'END'
+name: good
+steps:
+  first: {pass: {value: 20}}
+  second:
+    needs: [first]
+    pass: {value: "${.steps.first.output + 1}"}
+output: {sum: "${.steps.second.output}"}
+END
+cat >"$files/bad.yaml" <<'END'
+name: bad
+input: {type: object, properties: {code: {type: integer, default: 65}}}
+steps:
+  first: {pass: {value: 1}}
+  ship:
+    needs: [first]
+    retry: {attempts: 1}
+    exec:
+      command: [sh, -c, 'printf "no \033[31mstamps\n" >&2; exit "$0"',
+        "${.input.code}"]
+END
+cat >"$files/stuck.yaml" <<'END'
+name: stuck
+steps:
+  gate: {pass: {value: 1}}
+  long: {needs: [gate], wait: {for: 1h}}
+END
+good=$files/good.yaml bad=$files/bad.yaml stuck=$files/stuck.yaml
