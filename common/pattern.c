@@ -5,18 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COST_MAX 10000
+#define COST_MAX 2000
 #define DEPTH_MAX 32
 
 /*
- * How many states a pattern makes, about: each atom one, times the bounds of
- * the repetitions it is in.
+ * How much a pattern is for glibc, about: each atom one, times the bounds of
+ * the repetitions it is in. Each copy of an atom becomes states, and each way
+ * through what may be left out is followed, so nesting multiplies.
  */
 struct estimate {
 	const char *at, *end;
 	long sums[DEPTH_MAX + 1]; /* of each open group */
 	int depth;
-	long last; /* of the atom before, which a bound multiplies */
+	long last;     /* of the atom before, which a bound multiplies */
+	bool is_group; /* that atom */
 };
 
 static void skip_set(struct estimate *e)
@@ -35,6 +37,17 @@ static void multiply(struct estimate *e, long bound)
 {
 	e->sums[e->depth] += e->last * (bound - 1);
 	e->last *= bound;
+}
+
+/*
+ * Of a group that may match nothing, each copy can be left out, and glibc
+ * looks at all pairs of copies.
+ */
+static void repeat(struct estimate *e, long bound)
+{
+	if (e->is_group && bound > 8)
+		bound *= bound / 8;
+	multiply(e, bound < 2 ? 2 : bound);
 }
 
 /* At the brace of {3}, {3,} or {3,5}; false if it is something else. */
@@ -58,6 +71,7 @@ static bool read_bound(struct estimate *e, long *bound)
 static void add_atom(struct estimate *e, long cost)
 {
 	e->last = cost;
+	e->is_group = false;
 	e->sums[e->depth] += cost;
 }
 
@@ -78,6 +92,7 @@ static void close_group(struct estimate *e)
 	else
 		e->sums[0] = group = 0;
 	add_atom(e, group ? group : 1);
+	e->is_group = true;
 }
 
 /* False if it is too much. */
@@ -91,13 +106,15 @@ static bool add_token(struct estimate *e)
 	case ')':
 		close_group(e);
 		break;
-	case '+': /* a+ is made aa*, so a++++ would double four times */
+	case '*': /* each doubles the ways through, or, a+, the atom itself */
+	case '?':
+	case '+':
 		multiply(e, 2);
 		break;
 	case '{':
 		if (!read_bound(e, &bound))
 			return false;
-		multiply(e, bound);
+		repeat(e, bound);
 		break;
 	case '[':
 		skip_set(e);

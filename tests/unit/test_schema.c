@@ -136,6 +136,8 @@ static void what_is_no_schema_is_refused(void **state)
 		{"{\"pattern\":\"a{32767}\"}", "repeats too much"},
 		{"{\"pattern\":\"a++++++++++++++++++++++++++++\"}",
 		 "repeats too much"},
+		{"{\"pattern\":\"a+++++++++*+++++?++++*++++++\"}",
+		 "repeats too much"},
 		{"{\"pattern\":\"a{2,x}\"}", "has a malformed bound"},
 		{"{\"pattern\":\"a{2\"}", "has a malformed bound"},
 		{"{\"type\":\"integer\",\"default\":\"x\"}",
