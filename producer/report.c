@@ -133,7 +133,7 @@ static void head(const struct output *o, struct buf *b, const char *what,
 {
 	if (text.len == 0)
 		return;
-	output_addf(o, b, STYLE_DIM, "%-10s", what);
+	output_addf(o, b, STYLE_DIM, "%-11s", what);
 	output_add(o, b, STYLE_PLAIN, text);
 	buf_addc(b, '\n');
 }
@@ -167,7 +167,7 @@ static void add_head(const struct output *o, struct buf *b, jv run, int64_t now)
 	buf_init(&text, REPORT_MAX);
 	head(o, b, "run", answer_text(run, "run"));
 	head(o, b, "workflow", answer_text(run, "workflow"));
-	output_addf(o, b, STYLE_DIM, "%-10s", "state");
+	output_addf(o, b, STYLE_DIM, "%-11s", "state");
 	output_add(o, b, output_state_style(state), state);
 	report_steps(&text, run);
 	buf_addf(b, ", %s, %s %s\n", text.data,
@@ -196,7 +196,7 @@ static void add_json(const struct output *o, struct buf *b, const char *what,
 	struct slice shown = buf_slice(&text);
 	if (o->width > 24)
 		shown = output_fit(o, shown, (size_t)o->width - 12);
-	output_addf(o, b, STYLE_DIM, "%-10s", what);
+	output_addf(o, b, STYLE_DIM, "%-11s", what);
 	output_add(o, b, STYLE_PLAIN, shown);
 	buf_adds(b, shown.len < text.len ? "..\n" : "\n");
 	buf_clear(&text);

@@ -96,7 +96,7 @@ static void print_letter(struct call *c, jv letter)
 
 	buf_init(&b, 1 << 20);
 	for (size_t i = 0; i < countof(keys); i++) {
-		output_addf(&c->out, &b, STYLE_DIM, "%-10s", keys[i]);
+		output_addf(&c->out, &b, STYLE_DIM, "%-11s", keys[i]);
 		output_add(&c->out, &b, STYLE_PLAIN,
 			   answer_text(letter, keys[i]));
 		buf_addc(&b, '\n');
