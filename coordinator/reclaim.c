@@ -21,36 +21,52 @@ static struct reclaim *reclaim_of(struct duty *d)
 /* --- the pause -------------------------------------------------------------
  */
 
-static void on_workers(void *arg, jv answer, const struct error *err)
+static int64_t longest_lease(jv answer)
 {
-	struct reclaim *r = arg;
-	jv workers;
+	jv workers = answer_array(answer, "workers");
+	int64_t longest_ms = 0;
 
-	if (err) {
-		duty_fail(&r->duty, err);
-		return;
-	}
-	r->lease_ms = 0;
-	workers = answer_array(answer, "workers");
 	jv_array_foreach (workers, i, worker) {
 		int64_t lease_ms = answer_number(worker, "lease_ms", 0);
 
-		if (lease_ms > r->lease_ms)
-			r->lease_ms = lease_ms;
+		if (lease_ms > longest_ms)
+			longest_ms = lease_ms;
 		jv_free(worker);
 	}
 	jv_free(workers);
-	if (!r->lease_ms)
-		r->lease_ms = LEASE_MS;
-	r->paused_until = clock_monotonic_ms() + r->lease_ms;
-	log_warn("reclaiming paused", NULL,
-		 "for %" PRId64 " ms, the longest lease of a worker",
-		 r->lease_ms);
-	duty_wait(&r->duty, r->lease_ms);
+	return longest_ms;
 }
 
-static void pause_reclaiming(struct reclaim *r, enum guard_verdict verdict,
-			     int64_t ms)
+static void on_workers(void *arg, jv answer, const struct error *err)
+{
+	struct reclaim *r = arg;
+	int64_t lease_ms;
+
+	if (err) {
+		r->is_pausing = true; /* the next time, that is */
+		duty_fail(&r->duty, err);
+		return;
+	}
+	lease_ms = longest_lease(answer);
+	if (!lease_ms) { /* nobody is there to be wronged */
+		duty_wait(&r->duty, 0);
+		return;
+	}
+	r->lease_ms = lease_ms;
+	r->paused_until = clock_monotonic_ms() + lease_ms;
+	log_warn("reclaiming paused", NULL,
+		 "for %" PRId64 " ms, the longest lease of a worker", lease_ms);
+	duty_wait(&r->duty, lease_ms);
+}
+
+static void pause_reclaiming(struct reclaim *r)
+{
+	r->is_pausing = false;
+	store_ask(r->duty.coordinator->store, STORE_workers, NULL, 0,
+		  r->duty.coordinator->patience_ms, on_workers, r);
+}
+
+static void say_verdict(enum guard_verdict verdict, int64_t ms)
 {
 	if (verdict == GUARD_JUMP)
 		log_warn("clock jumped", NULL,
@@ -62,8 +78,6 @@ static void pause_reclaiming(struct reclaim *r, enum guard_verdict verdict,
 			 "for %" PRId64 " ms; workers could not renew their "
 			 "leases",
 			 ms);
-	store_ask(r->duty.coordinator->store, STORE_workers, NULL, 0,
-		  r->duty.coordinator->patience_ms, on_workers, r);
 }
 
 /* --- the time --------------------------------------------------------------
@@ -103,29 +117,82 @@ static void on_time(void *arg, const struct reply *reply,
 	}
 	r->guard.silence_ms = r->lease_ms / 4;
 	verdict = guard_check(&r->guard, redis_now, r->sent_at, now, &ms);
+	if (verdict != GUARD_CALM)
+		say_verdict(verdict, ms);
 	if (r->duty.is_stopped)
 		duty_wait(&r->duty, 0);
-	else if (verdict != GUARD_CALM)
-		pause_reclaiming(r, verdict, ms);
+	else if (verdict != GUARD_CALM || r->is_pausing)
+		pause_reclaiming(r);
 	else if (now < r->paused_until)
 		duty_wait(&r->duty, r->paused_until - now);
 	else
 		duty_call(&r->duty);
 }
 
-static void ask_time(struct duty *d)
+static void ask_time(struct reclaim *r)
 {
-	struct reclaim *r = reclaim_of(d);
-	/*
-	 * No deadline: how long Redis was silent is what we want to know.
-	 */
+	/* No deadline: how long Redis is silent is what we want to know. */
 	static const struct call_options patient = {.mode = CALL_REPLAY,
 						    .deadline_ms = -1};
 	struct command c;
 
 	r->sent_at = clock_monotonic_ms();
 	command_init(&c, "TIME");
-	redis_call(store_redis(d->coordinator->store), &c, &patient, on_time,
+	redis_call(store_redis(r->duty.coordinator->store), &c, &patient,
+		   on_time, r);
+}
+
+/* --- the first look --------------------------------------------------------
+ */
+
+/* Of Redis, in seconds, as INFO says it; -1 where it does not. */
+static int64_t read_uptime(struct slice info)
+{
+	int64_t uptime;
+
+	while (info.len) {
+		struct slice line = slice_cut(&info, '\n');
+
+		if (slice_is(slice_cut(&line, ':'), "uptime_in_seconds") &&
+		    !slice_int(slice_trim(line), 0, INT64_MAX / 1000, &uptime))
+			return uptime;
+	}
+	return -1;
+}
+
+/*
+ * The guard knows no time before our own start. If Redis has just started as
+ * well, leases ended while it was away, and workers which are well come back.
+ */
+static void on_info(void *arg, const struct reply *reply,
+		    const struct redis_failure *failure)
+{
+	struct reclaim *r = arg;
+	int64_t uptime = reply ? read_uptime(reply->text) : -1;
+
+	r->is_first = false;
+	if (failure && failure->cause == REDIS_STOPPED) {
+		duty_fail(&r->duty, &failure->error);
+		return;
+	}
+	r->is_pausing = uptime >= 0 && uptime * 1000 < r->lease_ms;
+	ask_time(r);
+}
+
+static void look(struct duty *d)
+{
+	static const struct call_options replayed = {.mode = CALL_REPLAY,
+						     .deadline_ms = -1};
+	struct reclaim *r = reclaim_of(d);
+	struct command c;
+
+	if (!r->is_first) {
+		ask_time(r);
+		return;
+	}
+	command_init(&c, "INFO");
+	command_text(&c, "server");
+	redis_call(store_redis(d->coordinator->store), &c, &replayed, on_info,
 		   r);
 }
 
@@ -173,13 +240,14 @@ static const struct duty_kind reclaim = {
 	.name = "reclaim",
 	.function = STORE_reclaim,
 	.limit = RECLAIM_MAX,
-	.begin = ask_time,
+	.begin = look,
 	.on_answer = on_reclaimed,
 };
 
 void reclaim_start(struct reclaim *r, struct coordinator *c)
 {
 	*r = (struct reclaim){
+		.is_first = true,
 		.lease_ms = LEASE_MS,
 		.guard.tolerance_ms = c->config->coordinator.lead / 4,
 	};

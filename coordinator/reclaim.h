@@ -9,8 +9,9 @@
  * What lost workers held is queued anew.
  *
  * Looks each second, and at the moment when the next lease ends. Asks for
- * Redis' time first: after a jump of its clock, or a long silence, it lets
- * one lease pass, so that workers which are well can say so.
+ * Redis' time first: after a jump of its clock, a long silence, or a start of
+ * Redis shortly before ours, it lets one lease pass, so that workers which are
+ * well can say so.
  */
 struct reclaim {
 	struct duty duty;
@@ -18,6 +19,8 @@ struct reclaim {
 	int64_t sent_at;      /* monotonic, the request for the time */
 	int64_t paused_until; /* monotonic, or 0 */
 	int64_t lease_ms;     /* the longest of all workers, as last heard */
+	bool is_first;        /* nothing was asked yet */
+	bool is_pausing;      /* a pause is due */
 };
 
 void reclaim_start(struct reclaim *r, struct coordinator *c);
