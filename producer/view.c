@@ -241,6 +241,14 @@ static jv seen_step(const struct view *v, int index)
 	return answer_item(v->seen, "steps", index);
 }
 
+/* Progress is worth a line at each fifth of the way. */
+static int fifths_done(jv step)
+{
+	double share = report_progress(step);
+
+	return share >= 0 ? (int)(share * 5) : 0;
+}
+
 static bool has_changed(jv before, jv step)
 {
 	struct slice state = answer_text(step, "state");
@@ -249,7 +257,8 @@ static bool has_changed(jv before, jv step)
 		return !slice_is(state, "waiting");
 	return !slice_equal(answer_text(before, "state"), state) ||
 	       answer_int(before, "attempt", 0) !=
-		       answer_int(step, "attempt", 0);
+		       answer_int(step, "attempt", 0) ||
+	       fifths_done(before) < fifths_done(step);
 }
 
 static void draw_line(const struct output *o, struct buf *b, jv run, jv step,
