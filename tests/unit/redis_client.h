@@ -4,6 +4,8 @@
 
 #include "redis_rig.h"
 
+#include "treadle/redis.h"
+
 /* One connection, what it told us, and what came of its last calls. */
 struct client {
 	struct rig *rig;
@@ -140,10 +142,5 @@ static inline void assert_contains(const char *text, const char *part)
 	if (!strstr(text, part))
 		fail_msg("\"%s\" lacks \"%s\"", text, part);
 }
-
-#define ALONE(test)                                                            \
-	cmocka_unit_test_setup_teardown(test, rig_setup, rig_teardown)
-#define WITH_SERVER(test)                                                      \
-	cmocka_unit_test_setup_teardown(test, rig_setup_server, rig_teardown)
 
 #endif

@@ -103,8 +103,6 @@ static inline void shop_library(struct shop *shop, int64_t version,
 		fail_msg("%s", a.error.text);
 }
 
-/* --- questions ----------------------------------------------------------- */
-
 struct told {
 	int calls;
 	bool is_error;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "false_redis.h"
 #include "redis_client.h"
 
 /* --- ordinary life ------------------------------------------------------- */
@@ -147,7 +148,7 @@ static void large_texts_pass_both_ways(void **state)
 	const size_t size = (size_t)24 << 20;
 	struct call_options o = {.deadline_ms = -1};
 	struct rig *rig = *state;
-	char *text = malloc(size);
+	char *text = xmalloc(size);
 	struct command command;
 	struct answer a, b;
 	struct client c;

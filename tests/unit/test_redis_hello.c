@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "false_redis.h"
 #include "redis_client.h"
 
 static void greeted_with(struct rig *rig, const char *greeting,

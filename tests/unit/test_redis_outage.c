@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "false_redis.h"
 #include "redis_client.h"
 
 static void an_outage_is_told_once_with_its_remedy(void **state)

@@ -106,7 +106,7 @@ static void refused(const char *bytes, const char *complaint)
 
 static void what_is_too_much_is_refused_at_once(void **state)
 {
-	char *line = malloc(RESP_LINE_MAX + 100);
+	char *line = xmalloc(RESP_LINE_MAX + 100);
 
 	(void)state;
 	refused("$536870913\r\n", "more than 512 MiB");

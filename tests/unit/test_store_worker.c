@@ -1,6 +1,122 @@
 /* SPDX-License-Identifier: MIT */
 #include "store_life.h"
 
+/* --- what a worker does -------------------------------------------------- */
+
+static void on_delivered(void *arg, const struct reply *reply,
+			 const struct redis_failure *failure)
+{
+	struct life *l = arg;
+	const struct reply *entry;
+
+	note_failure(l, failure);
+	l->delivered = 0;
+	if (failure || reply->type == REPLY_NIL)
+		return;
+	l->delivered = reply->items[0].items[1].count;
+	entry = &reply->items[0].items[1].items[l->delivered - 1];
+	copy_text(l->entry, sizeof(l->entry), entry->items[0].text);
+	copy_text(l->step, sizeof(l->step), entry->items[1].items[3].text);
+}
+
+static void deliver(struct life *l)
+{
+	struct call_options o = {.mode = CALL_ONCE, .deadline_ms = -1};
+	static const char *const words[] = {"GROUP",
+					    "workers",
+					    WORKER,
+					    "COUNT",
+					    "9",
+					    "STREAMS",
+					    "treadle:{0}:queue:default",
+					    ">"};
+	struct command c;
+
+	command_init(&c, "XREADGROUP");
+	for (size_t i = 0; i < countof(words); i++)
+		command_text(&c, words[i]);
+	redis_call(store_redis(l->shop.store), &c, &o, on_delivered, l);
+	await_good(l);
+}
+
+static struct step_ref ref(const struct life *l)
+{
+	return (struct step_ref){.queue = "default",
+				 .entry = l->entry,
+				 .run = l->run,
+				 .step = l->step,
+				 .attempt = l->taken.attempt};
+}
+
+static void take(struct life *l)
+{
+	struct step_ref r;
+
+	deliver(l);
+	assert_int_equal(l->delivered, 1);
+	r = ref(l);
+	store_take(l->shop.store, WORKER, &r, 1, on_taken, l);
+	await_good(l);
+}
+
+static void complete(struct life *l, struct slice output)
+{
+	struct completion c = {.ref = ref(l), .output = output};
+
+	store_complete(l->shop.store, WORKER, &c, 1, on_ended, l);
+	await_good(l);
+}
+
+static void enlist(struct life *l)
+{
+	char queue[] = "default", *queues[] = {queue};
+	struct text_list list = {queues, 1};
+	struct registration r = {.worker = WORKER,
+				 .host = "here",
+				 .version = "1",
+				 .pid = 1,
+				 .lease_ms = 10000,
+				 .slots = 4,
+				 .queues = &list};
+
+	store_register(l->shop.store, &r, on_done, l);
+	await_good(l);
+}
+
+static void submit(struct life *l, const char *run, const char *key)
+{
+	struct submission s = {.run = run,
+			       .digest = l->workflow->digest,
+			       .input = input,
+			       .key = key};
+
+	store_submit(l->shop.store, &s, 1, -1, on_submitted, l);
+	await_good(l);
+}
+
+/* A registered worker and a submitted run. */
+static void begin(struct life *l, struct rig *rig)
+{
+	struct error err;
+
+	*l = (struct life){0};
+	shop_open(&l->shop, rig);
+	if (workflow_parse(slice_of(yaml), "two.yaml", &l->workflow, &err) < 0)
+		fail_msg("%s", err.text);
+	run_id_new(0, l->run);
+	enlist(l);
+	store_define(l->shop.store, l->workflow, -1, on_done, l);
+	await_good(l);
+	submit(l, l->run, "");
+	assert_int_equal(l->submitted, SUBMIT_CREATED);
+}
+
+static void end(struct life *l)
+{
+	workflow_free(l->workflow);
+	shop_close(&l->shop);
+}
+
 /* --- the life of a step -------------------------------------------------- */
 
 static void a_run_goes_from_step_to_step(void **state)
