@@ -33,6 +33,7 @@ static void launch(struct redis *r)
 	if (is_first) {
 		r->heard_at = clock_monotonic_ms();
 		r->is_suspect = false;
+		r->unsent = SIZE_MAX;
 	}
 	calls_push(&r->flight, calls_pop(&r->waiting));
 	if (is_first)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "redis_link.h"
 
-#include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define READ_SIZE ((size_t)128 << 10)
@@ -126,6 +127,18 @@ size_t redis_link_try(struct redis_link *l, const uv_buf_t *bufs,
 
 	/* What broke the connection is learnt when reading. */
 	return sent > 0 ? (size_t)sent : 0;
+}
+
+size_t redis_link_unsent(const struct redis_link *l)
+{
+	size_t unsent = uv_stream_get_write_queue_size(&l->io.stream);
+	int fd, in_kernel;
+
+	/* A unix socket would count what the other side has yet to read. */
+	if (!l->url->path && uv_fileno(&l->io.handle, &fd) == 0 &&
+	    ioctl(fd, SIOCOUTQ, &in_kernel) == 0 && in_kernel > 0)
+		unsent += (size_t)in_kernel;
+	return unsent;
 }
 
 static void on_written(uv_write_t *write, int status)

@@ -51,4 +51,7 @@ size_t redis_link_try(struct redis_link *l, const uv_buf_t *bufs,
 void redis_link_push(struct redis_link *l, const uv_buf_t *bufs, unsigned count,
 		     size_t skip);
 
+/* How many bytes the other side is known not to have received. */
+size_t redis_link_unsent(const struct redis_link *l);
+
 #endif

@@ -219,6 +219,7 @@ static void on_bytes(void *arg, struct slice bytes)
 
 	r->heard_at = clock_monotonic_ms();
 	r->is_suspect = false;
+	r->unsent = SIZE_MAX;
 	while (bytes.len) {
 		struct slice piece = bytes;
 		int result;
@@ -278,6 +279,15 @@ static void give_up_connecting(struct redis *r)
 	session_drop(r, &err);
 }
 
+/* While our side is still travelling there can be no answer. */
+static bool is_sending(struct redis *r)
+{
+	size_t before = r->unsent;
+
+	r->unsent = redis_link_unsent(r->link);
+	return r->unsent && r->unsent < before;
+}
+
 /*
  * After this process itself stood still the answer may be there, unread. So
  * the first look only raises a suspicion, which any byte will dispel.
@@ -289,6 +299,11 @@ static void check_silence(struct redis *r, int64_t now)
 
 	if (now < session_silence_at(r))
 		return;
+	if (is_sending(r)) {
+		r->heard_at = now;
+		r->is_suspect = false;
+		return;
+	}
 	if (!r->is_suspect) {
 		r->is_suspect = true;
 		r->heard_at += SUSPECT_MS + now - session_silence_at(r);

@@ -51,6 +51,7 @@ struct redis {
 	int64_t connect_at, up_at;
 	unsigned tries;      /* connections since the last useful one */
 	int64_t heard_at;    /* the last byte, or since an answer is due */
+	size_t unsent;       /* when silence was last looked into */
 	bool is_suspect;     /* silence was noticed; one more look */
 	bool is_outage_told; /* to on_state */
 	struct error reason; /* of the outage; kind is NONE while up */

@@ -214,6 +214,79 @@ static void a_call_may_block_longer_than_silence_lasts(void **state)
 	client_stop(&c);
 }
 
+/* A server on a thread of its own that reads slowly. */
+struct slow {
+	uv_thread_t thread;
+	int listener;
+	char url[64];
+	size_t size; /* how much it reads before it answers */
+};
+
+/* Reads 64 KiB every few milliseconds. */
+static void read_slowly(void *arg)
+{
+	static char bytes[65536];
+	const struct slow *slow = arg;
+	int fd = accept(slow->listener, NULL, NULL);
+	ssize_t len = read(fd, bytes, sizeof(bytes));
+	size_t seen = 0;
+
+	assert_true(len > 0);
+	assert_true(write(fd, HELLO, strlen(HELLO)) > 0);
+	while (seen < slow->size &&
+	       (len = read(fd, bytes, sizeof(bytes))) > 0) {
+		seen += (size_t)len;
+		poll(NULL, 0, 4);
+	}
+	assert_true(write(fd, "+all\r\n", 6) == 6);
+	while (read(fd, bytes, sizeof(bytes)) > 0)
+		;
+	close(fd);
+}
+
+static void slow_start(struct slow *slow, size_t size)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+
+	slow->size = size;
+	slow->listener = socket(AF_INET, SOCK_STREAM, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(slow->listener, (struct sockaddr *)&address, len),
+			 0);
+	assert_int_equal(listen(slow->listener, 1), 0);
+	getsockname(slow->listener, (struct sockaddr *)&address, &len);
+	snprintf(slow->url, sizeof(slow->url), "redis://127.0.0.1:%d",
+		 ntohs(address.sin_port));
+	uv_thread_create(&slow->thread, read_slowly, slow);
+}
+
+static void a_slow_path_is_not_silence(void **state)
+{
+	const size_t size = (size_t)24 << 20;
+	struct rig *rig = *state;
+	struct client c = {.rig = rig};
+	struct redis_options o;
+	char *words = xmalloc(size + 1);
+	struct answer a;
+	struct slow slow;
+
+	memset(words, 'x', size);
+	memcpy(words, "ECHO ", 5);
+	words[size] = '\0';
+	slow_start(&slow, size);
+	o = options(slow.url, &c);
+	o.timeout_ms = 700;
+	c.redis = redis_start(&rig->loop, &o);
+	ask(&c, &a, words);
+	assert_string_equal(a.text, "all");
+	assert_int_equal(c.outages, 0);
+	client_stop(&c);
+	uv_thread_join(&slow.thread);
+	close(slow.listener);
+	free(words);
+}
+
 static void a_server_that_never_greets_is_given_up(void **state)
 {
 	struct rig *rig = *state;
@@ -245,6 +318,7 @@ int main(void)
 		ALONE(silence_is_an_outage),
 		WITH_SERVER(a_stopped_redis_is_an_outage_too),
 		WITH_SERVER(a_call_may_block_longer_than_silence_lasts),
+		ALONE(a_slow_path_is_not_silence),
 		ALONE(a_server_that_never_greets_is_given_up),
 	};
 
