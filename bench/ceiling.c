@@ -3,20 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "treadle/arena.h"
 #include "treadle/clock.h"
 #include "treadle/log.h"
 #include "treadle/store_worker.h"
-#include "treadle/workflow.h"
 
 /*
  * The ceiling: how fast Redis and the library are without a worker.
  *
- * usage: ceiling RUNS STEPS BATCH
+ * usage: ceiling STEPS BATCH
  *
- * Submits RUNS runs of a chain of STEPS `pass` steps, then reads, takes and
- * completes all of them with a constant output. Two lanes take turns, so that
- * Redis has always something to do; nothing is evaluated, nothing is kept.
- * Prints one line of JSON for each figure.
+ * Reads, takes and completes so many steps, BATCH at a time, with a constant
+ * output. Two lanes take turns, so that Redis has always something to do;
+ * nothing is evaluated, nothing is kept. The runs were submitted before, by
+ * load. Prints one line of JSON.
  */
 #define LANES 2
 #define BATCH_MAX 1000
@@ -36,10 +36,8 @@ struct lane {
 struct bench {
 	uv_loop_t loop;
 	struct store *store;
-	struct workflow *workflow;
 	struct lane lanes[LANES];
-	int64_t runs, steps, batch;
-	int64_t submitted, under_way, completed;
+	int64_t steps, batch, completed;
 	int64_t begun_us;
 };
 
@@ -50,13 +48,13 @@ static void die(const char *what, const struct redis_failure *failure)
 	exit(1);
 }
 
-static void report(struct bench *b, const char *name, int64_t count)
+static void report(const struct bench *b)
 {
 	double seconds = (double)(clock_monotonic_us() - b->begun_us) / 1e6;
 
-	printf("{\"name\":\"%s\",\"per_second\":%.0f,\"seconds\":%.3f}\n", name,
-	       (double)count / seconds, seconds);
-	fflush(stdout);
+	printf("{\"per_second\":%.0f,\"seconds\":%.3f}\n",
+	       (double)b->completed / seconds, seconds);
+	exit(0);
 }
 
 /* --- performing ------------------------------------------------------------
@@ -76,12 +74,9 @@ static void on_completed(void *arg, const enum end_code *codes, size_t count,
 		if (codes[i] != END_COMMITTED)
 			die(end_code_text(codes[i]), NULL);
 	b->completed += (int64_t)count;
-	if (b->completed < b->runs * b->steps) {
-		read_more(lane);
-		return;
-	}
-	report(b, "steps", b->completed);
-	exit(0);
+	if (b->completed >= b->steps)
+		report(b);
+	read_more(lane);
 }
 
 static void on_taken(void *arg, const struct taken *taken, size_t count,
@@ -181,60 +176,8 @@ static void perform(struct bench *b)
 	store_register(b->store, &r, on_registered, b);
 }
 
-/* --- submitting ------------------------------------------------------------
+/* --- beginning -------------------------------------------------------------
  */
-
-static void submit_more(struct bench *b);
-
-static void on_submitted(void *arg, const struct submitted *answers,
-			 size_t count, const struct redis_failure *failure)
-{
-	struct bench *b = arg;
-
-	if (failure)
-		die("submit", failure);
-	for (size_t i = 0; i < count; i++)
-		if (answers[i].code != SUBMIT_CREATED)
-			die("submit", NULL);
-	b->under_way--;
-	if (b->submitted < b->runs) {
-		submit_more(b);
-	} else if (b->under_way == 0) {
-		report(b, "submit", b->runs);
-		perform(b);
-	}
-}
-
-static void submit_more(struct bench *b)
-{
-	static char ids[BATCH_MAX][RUN_ID_LEN + 1];
-	struct submission subs[BATCH_MAX];
-	size_t count = 0;
-
-	while (count < (size_t)b->batch && b->submitted < b->runs) {
-		run_id_new(0, ids[count]);
-		subs[count] =
-			(struct submission){.run = ids[count],
-					    .digest = b->workflow->digest,
-					    .input = SLICE("\x81\xa5value\x01"),
-					    .key = ""};
-		count++;
-		b->submitted++;
-	}
-	b->under_way++;
-	store_submit(b->store, subs, count, -1, on_submitted, b);
-}
-
-static void on_defined(void *arg, const struct redis_failure *failure)
-{
-	struct bench *b = arg;
-
-	if (failure)
-		die("define", failure);
-	b->begun_us = clock_monotonic_us();
-	for (int i = 0; i < 2 * LANES && b->submitted < b->runs; i++)
-		submit_more(b);
-}
 
 static void on_open(void *arg, const struct error *err)
 {
@@ -244,36 +187,7 @@ static void on_open(void *arg, const struct error *err)
 		fprintf(stderr, "ceiling: %s\n", err->text);
 		exit(1);
 	}
-	store_define(b->store, b->workflow, -1, on_defined, b);
-}
-
-/* A chain of steps, each of which passes on what the one before it gave. */
-static struct workflow *make_chain(int64_t steps)
-{
-	struct workflow *w;
-	struct error err;
-	struct buf yaml;
-
-	buf_init(&yaml, WORKFLOW_SIZE_MAX);
-	buf_addf(&yaml, "name: chain-%lld\nsteps:\n", (long long)steps);
-	for (int i = 0; i < steps; i++) {
-		buf_addf(&yaml, "  s%d:\n", i);
-		if (i > 0)
-			buf_addf(&yaml, "    needs: s%d\n", i - 1);
-		if (i > 0)
-			buf_addf(
-				&yaml,
-				"    pass: {value: \"${.steps.s%d.output}\"}\n",
-				i - 1);
-		else
-			buf_adds(&yaml, "    pass: {value: \"${.input}\"}\n");
-	}
-	if (workflow_parse(buf_slice(&yaml), "chain", &w, &err) < 0) {
-		fprintf(stderr, "ceiling: %s\n", err.text);
-		exit(1);
-	}
-	buf_clear(&yaml);
-	return w;
+	perform(b);
 }
 
 int main(int argc, char **argv)
@@ -288,15 +202,14 @@ int main(int argc, char **argv)
 		fprintf(stderr, "ceiling: %s\n", err.text);
 		return 2;
 	}
-	if (argc != 3 || slice_int(slice_of(argv[0]), 1, 100000000, &b.runs) ||
-	    slice_int(slice_of(argv[1]), 1, 1000, &b.steps) ||
-	    slice_int(slice_of(argv[2]), 1, BATCH_MAX, &b.batch)) {
-		fprintf(stderr, "usage: ceiling RUNS STEPS BATCH\n");
+	if (argc != 2 ||
+	    slice_int(slice_of(argv[0]), 1, 1000000000, &b.steps) ||
+	    slice_int(slice_of(argv[1]), 1, BATCH_MAX, &b.batch)) {
+		fprintf(stderr, "usage: ceiling STEPS BATCH\n");
 		return 2;
 	}
 	log_start("ceiling", LOG_WARN, false);
 	uv_loop_init(&b.loop);
-	b.workflow = make_chain(b.steps);
 	for (int i = 0; i < LANES; i++) {
 		struct redis_options o = {.url = config->redis.url,
 					  .password_file = "",
