@@ -11,8 +11,7 @@ mkdir "$tally"
 cat >"$TREADLE_TEST_TMP/effect" <<SH
 #!/bin/sh
 touch "$tally/\$\$"
-ls "$tally" | wc -l >>"$TREADLE_TEST_TMP/seen"
-sleep 0.05
+ls "$tally" | wc -l >>"$TREADLE_TEST_TMP/seen" && sleep 0.05
 rm "$tally/\$\$"
 SH
 chmod +x "$TREADLE_TEST_TMP/effect"
