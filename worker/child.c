@@ -49,6 +49,15 @@ struct child {
 
 static void stop_if_last(struct children *c);
 
+/* To wait for their ends is a reason for the loop to go on. */
+static void listen_if_any(struct children *c)
+{
+	if (c->first)
+		uv_ref((uv_handle_t *)&c->on_child);
+	else
+		uv_unref((uv_handle_t *)&c->on_child);
+}
+
 static void on_handle_closed(uv_handle_t *handle)
 {
 	struct child *k = handle->data;
@@ -63,6 +72,7 @@ static void on_handle_closed(uv_handle_t *handle)
 	if (k->next)
 		k->next->prev = k->prev;
 	free(k);
+	listen_if_any(c);
 	stop_if_last(c);
 }
 
@@ -274,6 +284,7 @@ static struct child *child_new(struct children *c,
 	if (k->next)
 		k->next->prev = k;
 	c->first = k;
+	listen_if_any(c);
 	return k;
 }
 
@@ -324,8 +335,7 @@ struct children *children_new(uv_loop_t *loop, uint64_t descriptors_max)
 	must(uv_signal_init(loop, &c->on_child) == 0);
 	c->on_child.data = c;
 	must(uv_signal_start(&c->on_child, on_child_signal, SIGCHLD) == 0);
-	/* Listening for ends is no reason for the loop to go on. */
-	uv_unref((uv_handle_t *)&c->on_child);
+	listen_if_any(c);
 	return c;
 }
 
@@ -358,7 +368,5 @@ void children_stop(struct children *c, void (*on_stopped)(void *arg), void *arg)
 	c->arg = arg;
 	for (struct child *k = c->first; k; k = k->next)
 		child_signal(k, SIGKILL);
-	/* Their ends are the reason to go on for the loop now. */
-	uv_ref((uv_handle_t *)&c->on_child);
 	stop_if_last(c);
 }

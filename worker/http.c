@@ -106,9 +106,10 @@ static CURL *take_easy(struct http *h)
 	return easy;
 }
 
-static void give_easy(struct http *h, CURL *easy)
+/* A handle is used again, unless its transfer was broken off. */
+static void give_easy(struct http *h, CURL *easy, bool is_whole)
 {
-	if (h->spare_count == SPARE_MAX) {
+	if (!is_whole || h->spare_count == SPARE_MAX) {
 		h->multi.api.easy_cleanup(easy);
 		return;
 	}
@@ -122,7 +123,8 @@ static void take_off(struct http_call *c)
 	struct http *h = c->http;
 
 	h->multi.api.multi_remove_handle(h->multi.handle, c->easy);
-	give_easy(h, c->easy);
+	give_easy(h, c->easy, c->is_whole);
+	c->is_whole = false;
 	h->multi.api.slist_free_all(c->headers);
 	c->easy = NULL;
 	c->headers = NULL;
@@ -266,6 +268,7 @@ static void on_done(void *arg, CURL *easy, CURLcode code)
 
 	api->easy_getinfo(easy, CURLINFO_PRIVATE, &c);
 	must(c && c->easy == easy);
+	c->is_whole = code == CURLE_OK;
 	r.result = judge(c, code);
 	if (r.result == HTTP_ANSWERED)
 		find_use(c);

@@ -32,6 +32,7 @@ struct http_call {
 	struct curl_slist *headers;
 	char *url; /* of a redirect; NULL: the request's */
 	int redirects;
+	bool is_whole; /* the transfer came to its own end */
 
 	int status, head_lines;
 	struct buf head, body;
