@@ -8,10 +8,13 @@
 #include "answer.h"
 #include "coordinator.h"
 
-#define RECLAIM_MAX 500
+#define RECLAIM_MAX 200
 #define LOOK_MS 1000
 #define UNMOVED_MS 50
 #define LEASE_MS 15000 /* while no worker has told us of its own */
+#define RECONNECT_MS                                                           \
+	6000 /* redis.h: up to 5 s between two tries, and a beat               \
+	      */
 
 static struct reclaim *reclaim_of(struct duty *d)
 {
@@ -37,10 +40,16 @@ static int64_t longest_lease(jv answer)
 	return longest_ms;
 }
 
+/* Also in a pause the clock is watched: one more trouble, one more pause. */
+static void wait_and_watch(struct reclaim *r, int64_t pause_ms)
+{
+	duty_wait(&r->duty, pause_ms < LOOK_MS ? pause_ms : LOOK_MS);
+}
+
 static void on_workers(void *arg, jv answer, const struct error *err)
 {
 	struct reclaim *r = arg;
-	int64_t lease_ms;
+	int64_t lease_ms, pause_ms;
 
 	if (err) {
 		r->is_pausing = true; /* the next time, that is */
@@ -53,10 +62,12 @@ static void on_workers(void *arg, jv answer, const struct error *err)
 		return;
 	}
 	r->lease_ms = lease_ms;
-	r->paused_until = clock_monotonic_ms() + lease_ms;
+	pause_ms = lease_ms + r->reconnect_ms;
+	r->paused_until = clock_monotonic_ms() + pause_ms;
 	log_warn("reclaiming paused", NULL,
-		 "for %" PRId64 " ms, the longest lease of a worker", lease_ms);
-	duty_wait(&r->duty, lease_ms);
+		 "for %" PRId64 " ms, so that workers can renew their leases",
+		 pause_ms);
+	wait_and_watch(r, pause_ms);
 }
 
 static void pause_reclaiming(struct reclaim *r)
@@ -66,8 +77,12 @@ static void pause_reclaiming(struct reclaim *r)
 		  r->duty.coordinator->patience_ms, on_workers, r);
 }
 
-static void say_verdict(enum guard_verdict verdict, int64_t ms)
+static void judge(struct reclaim *r, enum guard_verdict verdict, int64_t ms)
 {
+	if (verdict == GUARD_CALM)
+		return;
+	r->is_pausing = true;
+	r->reconnect_ms = verdict == GUARD_SILENT ? RECONNECT_MS : 0;
 	if (verdict == GUARD_JUMP)
 		log_warn("clock jumped", NULL,
 			 "Redis' clock by %" PRId64 " ms; is its machine's "
@@ -117,14 +132,13 @@ static void on_time(void *arg, const struct reply *reply,
 	}
 	r->guard.silence_ms = r->lease_ms / 4;
 	verdict = guard_check(&r->guard, redis_now, r->sent_at, now, &ms);
-	if (verdict != GUARD_CALM)
-		say_verdict(verdict, ms);
+	judge(r, verdict, ms);
 	if (r->duty.is_stopped)
 		duty_wait(&r->duty, 0);
-	else if (verdict != GUARD_CALM || r->is_pausing)
+	else if (r->is_pausing)
 		pause_reclaiming(r);
 	else if (now < r->paused_until)
-		duty_wait(&r->duty, r->paused_until - now);
+		wait_and_watch(r, r->paused_until - now);
 	else
 		duty_call(&r->duty);
 }
@@ -176,6 +190,7 @@ static void on_info(void *arg, const struct reply *reply,
 		return;
 	}
 	r->is_pausing = uptime >= 0 && uptime * 1000 < r->lease_ms;
+	r->reconnect_ms = RECONNECT_MS;
 	ask_time(r);
 }
 

@@ -21,6 +21,7 @@ struct reclaim {
 	int64_t lease_ms;     /* the longest of all workers, as last heard */
 	bool is_first;        /* nothing was asked yet */
 	bool is_pausing;      /* a pause is due */
+	int64_t reconnect_ms; /* what it is longer by than a lease */
 };
 
 void reclaim_start(struct reclaim *r, struct coordinator *c);

@@ -8,7 +8,7 @@
 #include "answer.h"
 #include "coordinator.h"
 
-#define PROMOTE_MAX 500      /* one call: about 5 ms of Redis' time */
+#define PROMOTE_MAX 250      /* one call: about 4 ms of Redis' time */
 #define UNMOVED_MS 5         /* something is due and yet it did not move */
 #define BELL_BLOCK_MS 30000  /* how long one read of the bell waits */
 #define BELL_TROUBLE_MS 1000 /* between two tries */
