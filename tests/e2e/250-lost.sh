@@ -36,7 +36,8 @@ until_state "$run" done
 is 'the step was recovered once' "$(step_field "$run" work recoveries)" 1
 is 'both tries had the same key' "$(sort -u "$ledger" | grep -c .)" 1
 is 'one result was committed' "$(redis HGET 'treadle:{0}:counters' steps_done)" 2
-is 'both workers are live' "$(redis ZCARD 'treadle:{0}:workers')" 2
+is 'both workers are live' "$(redis FCALL_RO treadle_workers 1 'treadle:{0}' |
+	jq '[.workers[] | select(.state == "live")] | length')" 2
 
 # The one that came back works.
 stop "$WORKER"

@@ -28,7 +28,7 @@ is 'the step was recovered' "$(step_field "$run" work recoveries)" 1
 
 # Being stopped by somebody is not standing still.
 kill -STOP "$WORKER"
-wait_until '[ "$(redis ZCARD "treadle:{0}:workers")" = 0 ]' 20
+wait_until 'log_of "$COORDINATOR" | grep -q "worker lost.*pid $WORKER "' 20
 kill -CONT "$WORKER"
 wait_until 'log_of "$WORKER" | grep -q "worker registered"'
 run=$(treadle submit "$TREADLE_TEST_TMP/one.yaml")
