@@ -112,15 +112,41 @@ void attempt_log(struct attempt *a, struct slice bytes)
 	n->is_log_new = true;
 }
 
-static struct slice kept_log(const struct news *n)
+static struct slice last_of(struct slice log)
 {
-	struct slice log = buf_slice(&n->log);
-
 	if (log.len > LOG_KEPT) {
 		log.data += log.len - LOG_KEPT;
 		log.len = LOG_KEPT;
 	}
 	return log;
+}
+
+/* Without what its cut has left of a character. */
+static struct slice whole(struct slice log)
+{
+	while (log.len && (*log.data & 0xc0) == 0x80) {
+		log.data++;
+		log.len--;
+	}
+	return log;
+}
+
+/*
+ * Programs write what they like, but a log is shown within JSON: what is not
+ * UTF-8 becomes U+FFFD here, where it costs Redis nothing.
+ */
+static struct slice kept_log(struct news *n)
+{
+	struct slice log = whole(last_of(buf_slice(&n->log)));
+
+	if (text_is_utf8(log))
+		return log;
+	jv mended = jv_string_sized(log.data, (int)log.len);
+	log = whole(last_of(value_text(mended)));
+	buf_reset(&n->log);
+	buf_add(&n->log, log.data, log.len);
+	jv_free(mended);
+	return buf_slice(&n->log);
 }
 
 struct slice news_take_log(struct attempt *a)
