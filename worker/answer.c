@@ -179,6 +179,21 @@ static void add_place(struct buf *detail, const char *url)
 		 host.data, (int)strcspn(path, "?#"), path);
 }
 
+/* The beginning of a body, fit to be shown. */
+static void add_excerpt(struct buf *detail, struct slice body)
+{
+	struct buf excerpt;
+
+	if (body.len > EXCERPT_MAX)
+		body.len = EXCERPT_MAX;
+	buf_init(&excerpt, EXCERPT_MAX);
+	buf_add(&excerpt, body.data, body.len);
+	log_redact(&excerpt);
+	buf_adds(detail, ": ");
+	text_escape(detail, buf_slice(&excerpt));
+	buf_clear(&excerpt);
+}
+
 static void add_status(struct buf *detail, const struct http_response *r)
 {
 	struct slice body = slice_trim(r->body);
@@ -189,10 +204,7 @@ static void add_status(struct buf *detail, const struct http_response *r)
 		buf_adds(detail, "; redirects are followed for GET and HEAD, "
 				 "5 times, within the same origin");
 	} else if (body.len) {
-		if (body.len > EXCERPT_MAX)
-			body.len = EXCERPT_MAX;
-		buf_adds(detail, ": ");
-		text_escape(detail, body);
+		add_excerpt(detail, body);
 	}
 }
 
@@ -212,6 +224,5 @@ void answer_failure(const struct http_response *r, const char *url,
 		buf_addf(detail, "%.*s: %s", (int)host.len, host.data,
 			 r->reason);
 	}
-	log_redact(detail);
 	f->detail = buf_slice(detail);
 }

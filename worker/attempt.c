@@ -33,15 +33,25 @@ static void hand_back(struct attempt *a)
 
 /* --- from taken to started ------------------------------------------------ */
 
-/* Without a step there is no policy: what can pass is tried again. */
+/*
+ * Without a step there is no policy: what can pass is tried again. The detail
+ * may quote a parameter, and a parameter may be a secret.
+ */
 static void fail(struct attempt *a, const struct failure *f)
 {
 	struct retry_policy policy = a->step ? a->step->retry : retry_default();
 	double random = (double)(crypto_random_u64() >> 11) / 9007199254740992.;
+	struct failure told = *f;
+	struct buf detail;
 
-	report_failed(a, f,
+	buf_init(&detail, f->detail.len);
+	buf_add(&detail, f->detail.data, f->detail.len);
+	log_redact(&detail);
+	told.detail = buf_slice(&detail);
+	report_failed(a, &told,
 		      retry_delay_ms(&policy, f, a->attempt - a->attempt_base,
 				     random));
+	buf_clear(&detail);
 }
 
 static void fail_text(struct attempt *a, enum failure_class class,

@@ -241,7 +241,7 @@ static void on_read(void *arg, const struct reply *reply,
 		if (f->window < WINDOW_MAX)
 			f->window *= 2;
 	} else {
-		f->window = 1;
+		f->window = count > 0 ? (f->window + 1) / 2 : 1;
 	}
 }
 

@@ -47,6 +47,7 @@ static struct news *news_of(struct attempt *a)
 		n->attempt = a;
 		n->progress = n->memo = n->cost = jv_invalid();
 		buf_init(&n->log, 2 * LOG_KEPT);
+		buf_init(&n->shown, 2 * LOG_KEPT);
 	}
 	list(n);
 	return n;
@@ -61,6 +62,7 @@ void news_free(struct news *n)
 	jv_free(n->memo);
 	jv_free(n->cost);
 	buf_clear(&n->log);
+	buf_clear(&n->shown);
 	free(n);
 }
 
@@ -106,8 +108,11 @@ void attempt_log(struct attempt *a, struct slice bytes)
 		bytes.data += bytes.len - LOG_KEPT;
 		bytes.len = LOG_KEPT;
 	}
-	if (log->len + bytes.len > log->max)
-		buf_drop(log, log->len + bytes.len - LOG_KEPT);
+	if (log->len + bytes.len > log->max) {
+		log_redact(log);
+		if (log->len > LOG_KEPT - bytes.len)
+			buf_drop(log, log->len + bytes.len - LOG_KEPT);
+	}
 	buf_add(log, bytes.data, bytes.len);
 	n->is_log_new = true;
 }
@@ -131,22 +136,32 @@ static struct slice whole(struct slice log)
 	return log;
 }
 
+static void mend(struct buf *shown)
+{
+	if (text_is_utf8(buf_slice(shown)))
+		return;
+	jv mended = jv_string_sized(shown->data, (int)shown->len);
+	struct slice log = whole(last_of(value_text(mended)));
+	buf_reset(shown);
+	buf_add(shown, log.data, log.len);
+	jv_free(mended);
+}
+
 /*
- * Programs write what they like, but a log is shown within JSON: what is not
- * UTF-8 becomes U+FFFD here, where it costs Redis nothing.
+ * Programs write what they like, their secrets too. A log is kept in Redis
+ * and shown within JSON, so secrets are masked, and what is not UTF-8 becomes
+ * U+FFFD: here, where it costs Redis nothing. The log itself stays as it came,
+ * for a secret or a character may not be whole yet.
  */
 static struct slice kept_log(struct news *n)
 {
 	struct slice log = whole(last_of(buf_slice(&n->log)));
 
-	if (text_is_utf8(log))
-		return log;
-	jv mended = jv_string_sized(log.data, (int)log.len);
-	log = whole(last_of(value_text(mended)));
-	buf_reset(&n->log);
-	buf_add(&n->log, log.data, log.len);
-	jv_free(mended);
-	return buf_slice(&n->log);
+	buf_reset(&n->shown);
+	buf_add(&n->shown, log.data, log.len);
+	log_redact(&n->shown);
+	mend(&n->shown);
+	return last_of(buf_slice(&n->shown));
 }
 
 struct slice news_take_log(struct attempt *a)

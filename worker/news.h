@@ -16,6 +16,7 @@ struct news {
 	struct attempt *attempt;
 	jv progress, memo, cost; /* invalid: nothing new */
 	struct buf log;          /* the last of it; said as a whole */
+	struct buf shown;        /* the log as it is said */
 	bool is_log_new, is_urgent;
 	bool is_listed;
 	struct news *next, *prev; /* of those that have something to say */

@@ -3,38 +3,50 @@
 
 #include <string.h>
 
+#include "treadle/log.h"
+
 #define COMPLAINTS_MAX 10
 #define MESSAGE_MAX 200
+#define EXCERPT_MAX 80
 #define COSTS_MAX 16
 
 static void complain(struct notes *n, const char *what, struct slice line)
 {
-	struct buf text;
+	struct buf text, excerpt;
 
 	if (++n->complaints > COMPLAINTS_MAX)
 		return;
+	buf_init(&excerpt, EXCERPT_MAX);
+	buf_add(&excerpt, line.data,
+		line.len < EXCERPT_MAX ? line.len : EXCERPT_MAX);
+	log_redact(&excerpt);
 	buf_init(&text, 1024);
 	buf_addf(&text, "treadle: descriptor 3: %s: ", what);
-	text_escape(&text,
-		    (struct slice){line.data, line.len < 80 ? line.len : 80});
+	text_escape(&text, buf_slice(&excerpt));
 	buf_adds(&text, "\n");
 	attempt_log(n->attempt, buf_slice(&text));
 	buf_clear(&text);
+	buf_clear(&excerpt);
 }
 
-/* A long message is cut between characters. */
-static jv bounded_message(jv message)
+/* Without secrets; a long message is cut between characters. */
+static jv shown_message(struct slice message)
 {
-	struct slice text = value_text(message);
+	struct buf text;
 	size_t len = MESSAGE_MAX;
+	jv shown;
 
-	if (text.len <= len)
-		return message;
-	while (((unsigned char)text.data[len] & 0xc0) == 0x80)
-		len--;
-	jv cut = jv_string_sized(text.data, (int)len);
-	jv_free(message);
-	return cut;
+	buf_init(&text, NOTES_LINE_MAX);
+	buf_add(&text, message.data, message.len);
+	log_redact(&text);
+	if (text.len > len) {
+		while (((unsigned char)text.data[len] & 0xc0) == 0x80)
+			len--;
+		buf_cut(&text, len);
+	}
+	shown = jv_string_sized(text.data, (int)text.len);
+	buf_clear(&text);
+	return shown;
 }
 
 static bool read_progress(struct notes *n, jv note)
@@ -51,7 +63,7 @@ static bool read_progress(struct notes *n, jv note)
 				      jv_copy(progress));
 	if (value_is_text(message))
 		shown = jv_object_set(shown, jv_string("message"),
-				      bounded_message(jv_copy(message)));
+				      shown_message(value_text(message)));
 	jv_free(progress);
 	jv_free(message);
 	if (jv_object_length(jv_copy(shown)) == 0) {

@@ -8,7 +8,12 @@
 #include "crash.h"
 #include "outcome.h"
 
-enum { REFUSED_PAUSE_MS = 1000, BYTES_KEPT = 256 << 10 };
+enum {
+	REFUSED_PAUSE_MS = 1000,
+	BYTES_KEPT = 256 << 10,
+	MANY = 2048,
+	MANY_BYTES = 4 << 20,
+};
 #define BYTES_MAX (SIZE_MAX / 4) /* the slots are the bound */
 
 static struct outbox *outbox_of(struct attempt *a, enum verb verb)
@@ -34,6 +39,29 @@ void reports_clear(struct reports *r)
 		buf_clear(&r->outboxes[v].gathering.bytes);
 		buf_clear(&r->outboxes[v].saying.bytes);
 	}
+}
+
+size_t reports_count(const struct reports *r)
+{
+	size_t count = 0;
+
+	for (enum verb v = 0; v < VERB_COUNT; v++) {
+		const struct outbox *o = &r->outboxes[v];
+
+		count += o->gathering.attempts.count +
+			 o->saying.attempts.count + o->said_count;
+	}
+	return count;
+}
+
+bool reports_are_many(const struct reports *r)
+{
+	size_t bytes = 0;
+
+	for (enum verb v = 0; v < VERB_COUNT; v++)
+		bytes += r->outboxes[v].gathering.bytes.len +
+			 r->outboxes[v].saying.bytes.len;
+	return bytes > MANY_BYTES || reports_count(r) > MANY;
 }
 
 /* The bytes from `at` on to the end of the box are what the attempt tells. */

@@ -50,6 +50,10 @@ void report_failed(struct attempt *a, const struct failure *f,
 void report_deferred(struct attempt *a, int64_t due_at, jv memo); /* owns */
 void report_released(struct attempt *a);
 
+/* Ends that Redis has not confirmed; are_many: no more should come. */
+size_t reports_count(const struct reports *r);
+bool reports_are_many(const struct reports *r);
+
 void reports_flush(struct worker *w);
 /*
  * Forgets what is not said yet, but for what is handed back: that is of use

@@ -190,22 +190,34 @@ static void on_bytes(void *arg, enum child_pipe from, struct slice bytes)
 
 /* How it ended */
 
+static struct slice last_line(struct slice text)
+{
+	const char *line = memrchr(text.data, '\n', text.len);
+
+	if (line) {
+		text.len -= (size_t)(line + 1 - text.data);
+		text.data = line + 1;
+	}
+	return text;
+}
+
 /* The last line of the log that is not empty, fit to be shown. */
 static void add_last_line(struct buf *detail, const struct exec *x)
 {
-	struct slice tail = slice_trim((struct slice){x->tail, x->tail_len});
-	const char *line = memrchr(tail.data, '\n', tail.len);
+	struct buf tail;
+	struct slice line;
 
-	if (line) {
-		tail.len -= (size_t)(line + 1 - tail.data);
-		tail.data = line + 1;
+	buf_init(&tail, TAIL_MAX);
+	buf_add(&tail, x->tail, x->tail_len);
+	log_redact(&tail);
+	line = last_line(slice_trim(buf_slice(&tail)));
+	if (line.len > DETAIL_MAX)
+		line.len = DETAIL_MAX;
+	if (line.len) {
+		buf_adds(detail, ": ");
+		text_escape(detail, slice_trim(line));
 	}
-	if (!tail.len)
-		return;
-	if (tail.len > DETAIL_MAX)
-		tail.len = DETAIL_MAX;
-	buf_adds(detail, ": ");
-	text_escape(detail, slice_trim(tail));
+	buf_clear(&tail);
 }
 
 static void fail(struct exec *x, enum failure_class class, int code,
@@ -217,7 +229,6 @@ static void fail(struct exec *x, enum failure_class class, int code,
 	buf_init(&detail, 8 * DETAIL_MAX);
 	buf_adds(&detail, what);
 	add_last_line(&detail, x);
-	log_redact(&detail);
 	f.detail = buf_slice(&detail);
 	attempt_failed(x->attempt, &f);
 	buf_clear(&detail);

@@ -46,9 +46,18 @@ void worker_heard(struct worker *w, int64_t redis_ms)
 	w->redis_ms_at = clock_monotonic_ms();
 }
 
+/*
+ * An attempt gives its slot back when it has ended, not when Redis has heard
+ * of it: so the next ones are read while the last ones are being committed.
+ * What waits to be committed has a bound of its own.
+ */
 int64_t worker_free_slots(const struct worker *w)
 {
-	return w->config->worker.slots - (int64_t)w->table.count;
+	int64_t free = w->config->worker.slots - (int64_t)w->table.count;
+
+	if (reports_are_many(&w->reports))
+		return free;
+	return free + (int64_t)reports_count(&w->reports);
 }
 
 /* --- the turn --------------------------------------------------------------

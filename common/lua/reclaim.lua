@@ -1,8 +1,16 @@
--- Lost workers. A worker whose lease has run out is marked lost, for good:
--- what it says later is refused. Each entry it holds is replaced by a new
--- one; when nothing is left it is forgotten.
+-- Lost workers. A worker whose lease has run out is lost, for good: what it
+-- says later is refused. Each entry it holds is replaced by a new one.
+--
+-- A worker that vanished without its connection being closed (a frozen
+-- process, a cut cable) may still be served by a read that blocks in Redis.
+-- What it is given then nobody else would ever look at: so a lost worker is
+-- kept, and looked at again, until such a read must have ended.
 
 local reclaim = {}
+
+local LINGER_MS = 15000 -- three times the BLOCK of a worker's read
+local LOOK_MS = 1000    -- between two looks at lost workers
+local LOST_MAX = 1000   -- lost workers that one call looks at
 
 -- Puts back what a lost worker holds in one queue, at most `limit` entries;
 -- returns how many it looked at.
@@ -31,11 +39,11 @@ local function reclaim_queue(batch, queue, id, limit, found, now)
   return #pending
 end
 
-local function reclaim_worker(p, id, limit, now)
-  local key = p .. 'worker:' .. id
+-- Looks at one lost worker, at `limit` of its entries; forgets it when its
+-- time is over. Returns how many it looked at, and JSON if there is news.
+local function reclaim_worker(p, id, limit, is_new, forget_at, now)
   local found = { recovered = 0, returned = 0, dead = 0 }
-  call('HSETNX', key, 'lost', now)
-  local of = call('HMGET', key, 'host', 'pid')
+  local of = call('HMGET', p .. 'worker:' .. id, 'host', 'pid')
   local looked = 0
   local batch = batch_new(p)
   for queue in each_queue(p, id) do
@@ -46,15 +54,31 @@ local function reclaim_worker(p, id, limit, now)
     end
   end
   batch_end(batch)
-  local is_gone = looked < limit
-  if is_gone then
+  if looked == 0 and now >= forget_at then
     worker.remove(p, id)
+  end
+  if not is_new and looked == 0 then
+    return looked, nil
   end
   return looked, json.object('worker', json.text(id), 'host',
     json.text(of[1]), 'pid', json.number(of[2]),
     'recovered', json.number(found.recovered),
-    'returned', json.number(found.returned), 'dead', json.number(found.dead),
-    'gone', json.boolean(is_gone))
+    'returned', json.number(found.returned), 'dead', json.number(found.dead))
+end
+
+-- Declares workers lost whose leases have run out, at most `limit`. Returns
+-- them as a set.
+local function declare_lost(p, now, limit)
+  local late = call('ZRANGEBYSCORE', p .. 'workers', '-inf', now, 'LIMIT', 0,
+    limit)
+  local is_new = {}
+  for _, id in ipairs(late) do
+    call('HSET', p .. 'worker:' .. id, 'lost', now)
+    call('ZREM', p .. 'workers', id)
+    call('ZADD', p .. 'lost', now + LINGER_MS, id)
+    is_new[id] = true
+  end
+  return is_new
 end
 
 -- A lease that ends further ahead than any lease lasts was set before the
@@ -69,8 +93,8 @@ local function shorten_leases(p, now)
 end
 
 -- Queues anew what lost workers held.
--- COORDINATOR LEAD_MS LIMIT. Returns JSON: role, now, workers, next_due (when
--- the next lease ends), more.
+-- COORDINATOR LEAD_MS LIMIT. Returns JSON: role, now, workers (those of which
+-- there is news), next_due (the end of a lease, or the next look), more.
 -- Afterwards: no worker whose lease has run out holds anything, or `more`.
 function reclaim.reclaim(p, args)
   local id, lead_ms, limit = lead_arguments(args)
@@ -80,20 +104,24 @@ function reclaim.reclaim(p, args)
     return standby(now, wait)
   end
   shorten_leases(p, now)
-  local lost = call('ZRANGEBYSCORE', p .. 'workers', '-inf', now, 'LIMIT', 0,
-    limit)
+  local is_new = declare_lost(p, now, limit)
+  local lost = call('ZRANGE', p .. 'lost', 0, LOST_MAX - 1, 'WITHSCORES')
   local told, left = {}, limit
-  for _, worker_id in ipairs(lost) do
-    local looked, what = reclaim_worker(p, worker_id, left, now)
-    told[#told + 1] = what
+  for i = 1, #lost, 2 do
+    local looked, news = reclaim_worker(p, lost[i], left, is_new[lost[i]],
+      tonumber(lost[i + 1]), now)
+    told[#told + 1] = news
     left = left - looked
     if left <= 0 then
       break
     end
   end
-  local following = call('ZRANGE', p .. 'workers', 0, 0, 'WITHSCORES')
+  local next_end = call('ZRANGE', p .. 'workers', 0, 0, 'WITHSCORES')[2]
+  local next_look = #lost > 0 and now + LOOK_MS or math.huge
+  local next_due = math.min(tonumber(next_end or math.huge), next_look)
   return json.object('role', '"leader"', 'now', json.number(now),
-    'workers', json.array(told), 'next_due', json.number(following[2]),
-    'more', json.boolean(left <= 0 or #lost == limit))
+    'workers', json.array(told),
+    'next_due', next_due < math.huge and json.number(next_due),
+    'more', json.boolean(left <= 0))
 end
 

@@ -48,27 +48,35 @@ function stats.queues(p)
   return json.object('queues', each_queue_state(p, clock()))
 end
 
--- Each worker. Returns JSON: workers.
+-- One worker; lease_end is nil for one that was declared lost.
+local function worker_state(p, id, lease_end, now)
+  local fields = call('HGETALL', p .. 'worker:' .. id)
+  local of, queues = {}, {}
+  for i = 1, #fields, 2 do
+    of[fields[i]] = fields[i + 1]
+  end
+  for queue in string.gmatch(of.queues or '', '[^,]+') do
+    queues[#queues + 1] = queue
+  end
+  local left = lease_end and lease_end - now
+  return json.object('worker', json.text(id),
+    'host', json.text(of.host), 'pid', json.number(of.pid),
+    'version', json.text(of.version), 'slots', json.number(of.slots),
+    'busy', json.number(of.busy), 'queues', json.texts(queues),
+    'lease_ms', json.number(of.lease_ms), 'lease_left_ms', json.number(left),
+    'registered_at', json.number(of.registered_at),
+    'state', left and left > 0 and '"live"' or '"lost"')
+end
+
+-- Each worker. Returns JSON: workers; the lost ones stay for some seconds.
 function stats.workers(p)
   local now, out = clock(), {}
   local leases = call('ZRANGE', p .. 'workers', 0, NAMES_MAX - 1, 'WITHSCORES')
   for i = 1, #leases, 2 do
-    local fields = call('HGETALL', p .. 'worker:' .. leases[i])
-    local of, queues = {}, {}
-    for k = 1, #fields, 2 do
-      of[fields[k]] = fields[k + 1]
-    end
-    for queue in string.gmatch(of.queues or '', '[^,]+') do
-      queues[#queues + 1] = queue
-    end
-    local left = tonumber(leases[i + 1]) - now
-    out[#out + 1] = json.object('worker', json.text(leases[i]),
-      'host', json.text(of.host), 'pid', json.number(of.pid),
-      'version', json.text(of.version), 'slots', json.number(of.slots),
-      'busy', json.number(of.busy), 'queues', json.texts(queues),
-      'lease_ms', json.number(of.lease_ms), 'lease_left_ms', json.number(left),
-      'registered_at', json.number(of.registered_at),
-      'state', (of.lost or left <= 0) and '"lost"' or '"live"')
+    out[#out + 1] = worker_state(p, leases[i], tonumber(leases[i + 1]), now)
+  end
+  for _, id in ipairs(call('ZRANGE', p .. 'lost', 0, NAMES_MAX - 1)) do
+    out[#out + 1] = worker_state(p, id, nil, now)
   end
   return json.object('workers', json.array(out))
 end
@@ -94,7 +102,8 @@ function stats.stats(p)
     'queues', each_queue_state(p, now),
     'workers', json.object(
       'live', json.number(call('ZCOUNT', p .. 'workers', now, '+inf')),
-      'lost', json.number(call('ZCOUNT', p .. 'workers', '-inf', now - 1))),
+      'lost', json.number(call('ZCARD', p .. 'lost') +
+        call('ZCOUNT', p .. 'workers', '-inf', now - 1))),
     'delayed', json.number(call('ZCARD', p .. 'delayed')),
     'next_due', json.number(due[2]),
     'runs', '{' .. table.concat(runs, ',') .. '}',

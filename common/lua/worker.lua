@@ -86,6 +86,7 @@ function worker.remove(p, id)
     end
   end
   call('ZREM', p .. 'workers', id)
+  call('ZREM', p .. 'lost', id)
   call('DEL', p .. 'worker:' .. id, p .. 'stop:' .. id)
 end
 

@@ -16,9 +16,8 @@ call submit "$r" one '' '' 0 >/dev/null
 take w1
 said=$(lose w1)
 is 'its step is recovered' "$(query '.workers[0].recovered' <<<"$said")" 1
-is 'the worker is forgotten' "$(query '.workers[0].gone' <<<"$said")" true
-is 'no consumer is left behind' \
-	"$(redis XINFO CONSUMERS "$P:queue:q" | grep -c w1)" 0
+is 'the worker counts as lost' "$(redis FCALL_RO treadle_stats 1 "$P" |
+	query '.workers | "\(.live) \(.lost)"')" '0 1'
 is 'a recovery is counted, no attempt' \
 	"$(field "$r" step:a | cut -d ' ' -f 1-3)" 'ready 0 1'
 is 'the zombie is fenced' "$(complete w1)" FENCED
@@ -43,6 +42,19 @@ is 'what was read but not taken is given back' \
 	"$(query '.workers[0].returned' <<<"$said")" 1
 is 'without counting anything' \
 	"$(field "$r" step:a | cut -d ' ' -f 1-3)" 'ready 0 0'
+
+call submit "$(run_id 9)" one '' '' 0 >/dev/null
+redis XREADGROUP GROUP workers w3 STREAMS "$P:queue:q" '>' >/dev/null
+said=$(call reclaim c1 1000 100)
+is 'what Redis gave to a lost one afterwards is found as well' \
+	"$(query '.workers[0].returned' <<<"$said")" 2
+for lost in w1 w2 w3; do redis ZADD "$P:lost" 1 $lost; done >/dev/null
+is 'when no read can last any more it is forgotten' \
+	"$(call reclaim c1 1000 100 | query '.workers | length')$(
+	redis EXISTS "$P:worker:w3" "$P:lost")" 00
+is 'and no consumer is left behind' \
+	"$(redis XINFO CONSUMERS "$P:queue:q" | grep -c w3)" 0
+call cancel "$(run_id 9)" '' >/dev/null
 
 register w4 >/dev/null
 take w4
