@@ -108,7 +108,7 @@ $(GEN)/library.lua: $(lua_src)
 $(GEN)/library.inc: $(GEN)/library.lua
 	$(call quiet,EMBED,$@)od -An -v -tu1 $< | sed 's/  */,/g; s/^,//; s/$$/,/' > $@
 
-$(OUT)/obj/common/store.o: $(GEN)/library.inc
+$(OUT)/obj/common/library.o: $(GEN)/library.inc
 
 # --- tests -------------------------------------------------------------------
 
