@@ -10,7 +10,8 @@
 /*
  * hiredis stays in this file. Of it we use the parser alone, with functions
  * that build our replies. Its interface changed between 0.14 and 1.0: array
- * sizes became size_t, and RESP 3 brought types that we refuse.
+ * sizes became size_t, arrays may nest for as long as memory lasts, and RESP 3
+ * brought types that we refuse.
  */
 #define ITEMS_AT_FIRST 1024 /* a power of two */
 
@@ -92,9 +93,17 @@ static void *build_items(const redisReadTask *task, size_t count)
 {
 	struct resp_reader *r = task->privdata;
 	struct reply *reply = place(task);
+	const redisReadTask *parent;
+	int depth = 1;
 
 	if (task->type != REDIS_REPLY_ARRAY) {
 		r->complaint = "a type of RESP 3";
+		return NULL;
+	}
+	for (parent = task->parent; parent; parent = parent->parent)
+		depth++;
+	if (depth > RESP_DEPTH_MAX) {
+		r->complaint = "a reply nested more than 7 deep";
 		return NULL;
 	}
 	if (count > RESP_ITEMS_MAX - r->items) {

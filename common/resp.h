@@ -15,6 +15,7 @@
 #define RESP_TEXT_MAX ((size_t)512 << 20) /* of all texts of one reply */
 #define RESP_ITEMS_MAX ((size_t)16 << 20) /* of all arrays of one reply */
 #define RESP_LINE_MAX ((size_t)1 << 20)   /* of a status, error, integer */
+#define RESP_DEPTH_MAX 7                  /* arrays within arrays */
 
 /* Feed in pieces no larger, or the reader moves its bytes about too often. */
 #define RESP_FEED_MAX ((size_t)16 << 10)

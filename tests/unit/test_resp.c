@@ -113,6 +113,8 @@ static void what_is_too_much_is_refused_at_once(void **state)
 	refused("*2\r\n$3\r\nabc\r\n$536870910\r\n", "more than 512 MiB");
 	refused("*16777217\r\n", "more than 16777216 items");
 	refused("*16777216\r\n*1\r\n", "more than 16777216 items");
+	refused("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
+		"more than 7 deep");
 	memset(line, 'x', RESP_LINE_MAX + 99);
 	line[0] = '-';
 	line[RESP_LINE_MAX + 99] = '\0';
