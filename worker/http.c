@@ -11,7 +11,7 @@
 #define BRIEF_KEPT 4096       /* of a body that is only for a message */
 #define BRIEF_READ (64 << 10) /* to save the connection, not for its sake */
 #define REDIRECTS_MAX 5
-#define RETRY_AFTER_MAX_S (24 * 60 * 60)
+#define RETRY_AFTER_MAX_S (6 * 60 * 60) /* newer libcurls know no more */
 
 /* What comes */
 
