@@ -25,7 +25,7 @@ start dev "$treadle" dev --state "$state"
 dev=$PID
 wait_until "log_of $dev | grep -q 'export TREADLE_REDIS_URL'" 60
 eval "$(log_of "$dev" | grep '^export')"
-redis() { redis-cli -s "$state/redis.sock" "$@"; }
+redis() { "${REDIS_CLI:-redis-cli}" -s "$state/redis.sock" "$@"; }
 live() { ask workers | jq -r '.workers[] | select(.state == "live") | .pid'; }
 wait_until '[ "$(live | wc -l)" = 2 ]' 60
 refused 'a second one in the same place' 5 'running already' \

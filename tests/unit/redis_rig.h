@@ -43,7 +43,8 @@ static inline void server_start(struct rig *rig, const char *extra)
 	char command[512];
 
 	snprintf(command, sizeof(command),
-		 "exec redis-server --port 0 --unixsocket %s --save '' "
+		 "exec ${REDIS_SERVER:-redis-server} --port 0 --unixsocket %s "
+		 "--save '' "
 		 "--dir %s --loglevel warning --logfile %s/log %s",
 		 rig->socket, rig->folder, rig->folder, extra);
 	fflush(NULL);
