@@ -231,3 +231,33 @@ void store_open_options(struct store *s, struct redis_options *o)
 	o->on_refused = on_refused;
 	o->arg = s;
 }
+
+/* --- trying -------------------------------------------------------------- */
+
+struct trial {
+	struct store *store;
+	struct error *err;
+	bool has_failed;
+};
+
+static void on_tried(void *arg, const struct error *err)
+{
+	struct trial *t = arg;
+
+	t->has_failed = err != NULL;
+	if (err)
+		*t->err = *err;
+	store_stop(t->store, NULL, NULL);
+}
+
+int store_try(const struct config *c, const char *name, struct error *err)
+{
+	struct trial t = {.err = err};
+	uv_loop_t loop;
+
+	must(!uv_loop_init(&loop));
+	t.store = store_start(&loop, c, name, c->redis.timeout, on_tried, &t);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	must(!uv_loop_close(&loop));
+	return t.has_failed ? -1 : 0;
+}

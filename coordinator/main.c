@@ -105,36 +105,6 @@ static int run(const struct config *config)
 /* --- --check ---------------------------------------------------------------
  */
 
-struct check {
-	struct store *store;
-	struct error err;
-};
-
-static void on_checked(void *arg, const struct error *err)
-{
-	struct check *check = arg;
-
-	if (err)
-		check->err = *err;
-	store_stop(check->store, NULL, NULL);
-}
-
-static int check_redis(const struct config *config, struct error *err)
-{
-	struct check check = {.err.kind = ERR_NONE};
-	uv_loop_t loop;
-
-	must(!uv_loop_init(&loop));
-	check.store = store_start(&loop, config, "treadle-coordinator-check",
-				  config->redis.timeout, on_checked, &check);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	must(!uv_loop_close(&loop));
-	if (check.err.kind == ERR_NONE)
-		return 0;
-	*err = check.err;
-	return -1;
-}
-
 static int check(const struct config *config, struct error *err)
 {
 	struct address address;
@@ -142,7 +112,7 @@ static int check(const struct config *config, struct error *err)
 	if (*config->coordinator.listen &&
 	    address_parse(config->coordinator.listen, &address, err))
 		return -1;
-	if (check_redis(config, err))
+	if (store_try(config, "treadle-coordinator-check", err))
 		return -1;
 	printf("the configuration is good, and so is Redis\n");
 	return 0;

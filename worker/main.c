@@ -107,36 +107,6 @@ static int run(const struct config *config)
 
 /* --- --check -------------------------------------------------------------- */
 
-struct check {
-	struct store *store;
-	struct error err;
-};
-
-static void on_checked(void *arg, const struct error *err)
-{
-	struct check *check = arg;
-
-	if (err)
-		check->err = *err;
-	store_stop(check->store, NULL, NULL);
-}
-
-static int check_redis(const struct config *config, struct error *err)
-{
-	struct check check = {.err.kind = ERR_NONE};
-	uv_loop_t loop;
-
-	must(!uv_loop_init(&loop));
-	check.store = store_start(&loop, config, "treadle-worker-check",
-				  config->redis.timeout, on_checked, &check);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	must(!uv_loop_close(&loop));
-	if (check.err.kind == ERR_NONE)
-		return 0;
-	*err = check.err;
-	return -1;
-}
-
 /* What can be wrong with the configuration beyond its single values. */
 static int check_config(const struct config *config, struct error *err)
 {
@@ -219,7 +189,7 @@ static int perform(const struct config *config, bool is_check)
 		return complain(&err);
 	if (!is_check)
 		return run(config);
-	if (check_redis(config, &err) < 0)
+	if (store_try(config, "treadle-worker-check", &err) < 0)
 		return complain(&err);
 	printf("the configuration is good, and so is Redis\n");
 	return 0;

@@ -95,34 +95,31 @@ local function count(batch, name, increment)
   batch.counts[name] = (batch.counts[name] or 0) + (increment or 1)
 end
 
--- The entry leaves its stream and its pending list.
-local function finish_entry(batch, queue, entry)
-  local list = batch.entries[queue]
+-- The list of that name in a table of lists, made when first asked for.
+local function list_of(lists, name)
+  local list = lists[name]
   if not list then
     list = {}
-    batch.entries[queue] = list
+    lists[name] = list
   end
+  return list
+end
+
+-- The entry leaves its stream and its pending list.
+local function finish_entry(batch, queue, entry)
+  local list = list_of(batch.entries, queue)
   list[#list + 1] = entry
 end
 
--- A run enters the index of a state.
+-- A run enters, or leaves, the index of a state.
 local function enter_index(batch, state, id)
-  local list = batch.entering[state]
-  if not list then
-    list = {}
-    batch.entering[state] = list
-  end
+  local list = list_of(batch.entering, state)
   list[#list + 1] = '0'
   list[#list + 1] = id
 end
 
--- A run leaves the index of a state.
 local function leave_index(batch, state, id)
-  local list = batch.leaving[state]
-  if not list then
-    list = {}
-    batch.leaving[state] = list
-  end
+  local list = list_of(batch.leaving, state)
   list[#list + 1] = id
 end
 

@@ -38,6 +38,12 @@ struct store *store_start(uv_loop_t *loop, const struct config *c,
 			  store_open_fn *on_open, void *arg);
 void store_stop(struct store *s, void (*on_stopped)(void *arg), void *arg);
 
+/*
+ * Opens a store on a loop of its own and closes it again, for --check: 0, or
+ * why it can't be used within redis.timeout.
+ */
+int store_try(const struct config *c, const char *name, struct error *err);
+
 struct redis *store_redis(struct store *s);    /* the talking connection */
 const char *store_keys(const struct store *s); /* "treadle:{0}" */
 /* "treadle:{0}:queue:NAME"; 0 if out is too small, else its length. */
