@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -473,6 +474,7 @@ int main(int argc, char **argv)
 	struct sockaddr_in address;
 	int len = sizeof(address);
 
+	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&server.loop);
 	uv_tcp_init(&server.loop, &server.listener);
 	uv_signal_init(&server.loop, &server.term);
