@@ -28,6 +28,8 @@
 #define LINE_LEN_MAX ((size_t)1 << 15)
 #define PENDING_MAX (2 * LINE_LEN_MAX)
 #define FLUSH_WAIT_MS 200
+#define SECRET_LINE_MIN 8 /* a shorter one may be a mere bracket */
+#define REST_MIN ((size_t)6)
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 static const char *const level_colours[] = {"\033[31m", "\033[33m", "\033[2m",
@@ -85,16 +87,16 @@ bool log_is_on(enum log_level level)
 
 /* Secrets */
 
-void log_mask(const char *secret)
+/* False if it was known. */
+static bool add_secret(struct slice new)
 {
-	struct slice new = slice_of(secret);
 	size_t i = 0;
 
 	if (!new.len)
-		return;
+		return false;
 	for (size_t j = 0; j < secrets.count; j++) {
 		if (slice_equal(secrets.items[j], new))
-			return;
+			return false;
 	}
 	while (i < secrets.count && secrets.items[i].len >= new.len)
 		i++;
@@ -105,6 +107,34 @@ void log_mask(const char *secret)
 		(secrets.count - i) * sizeof(new));
 	secrets.items[i] = new;
 	secrets.count++;
+	return true;
+}
+
+/* As it is, and as JSON shows it. */
+static bool mask(struct slice secret)
+{
+	struct buf quoted;
+
+	if (!add_secret(secret))
+		return false;
+	buf_init(&quoted, 6 * secret.len + 2);
+	json_quote(&quoted, secret);
+	add_secret((struct slice){quoted.data + 1, quoted.len - 2});
+	buf_clear(&quoted);
+	return true;
+}
+
+void log_mask(const char *secret)
+{
+	struct slice rest = slice_of(secret), line;
+
+	if (!mask(rest))
+		return;
+	while (rest.len) {
+		line = slice_trim(slice_cut(&rest, '\n'));
+		if (line.len >= SECRET_LINE_MIN)
+			mask(line);
+	}
 }
 
 static void redact_one(struct buf *text, struct slice secret)
@@ -128,10 +158,58 @@ static void redact_one(struct buf *text, struct slice secret)
 	buf_cut(text, (size_t)(to - text->data) + len);
 }
 
+/* The text may have been cut in a secret: its beginning is at the end. */
+static void redact_end(struct buf *text, struct slice secret)
+{
+	char *end = text->data + text->len, *at = text->data;
+	size_t len;
+
+	if (secret.len <= REST_MIN)
+		return;
+	if (text->len >= secret.len)
+		at = end - secret.len + 1;
+	while ((at = memmem(at, (size_t)(end - at), secret.data, REST_MIN))) {
+		len = (size_t)(end - at);
+		if (memcmp(at, secret.data, len) == 0) {
+			memset(at, '*', 3);
+			buf_cut(text, text->len - len + 3);
+			return;
+		}
+		at++;
+	}
+}
+
+/* Or its end is at the beginning. */
+static void redact_beginning(struct buf *text, struct slice secret)
+{
+	size_t max = text->len < secret.len ? text->len : secret.len - 1, len;
+	const char *rest;
+	char *at = text->data;
+
+	if (secret.len <= REST_MIN)
+		return;
+	rest = secret.data + secret.len - REST_MIN;
+	while ((at = memmem(at, max - (size_t)(at - text->data), rest,
+			    REST_MIN))) {
+		len = (size_t)(at - text->data) + REST_MIN;
+		if (memcmp(text->data, secret.data + secret.len - len, len) ==
+		    0) {
+			buf_drop(text, len - 3);
+			memset(text->data, '*', 3);
+			return;
+		}
+		at++;
+	}
+}
+
 void log_redact(struct buf *text)
 {
 	for (size_t i = 0; i < secrets.count; i++)
 		redact_one(text, secrets.items[i]);
+	for (size_t i = 0; i < secrets.count; i++) {
+		redact_end(text, secrets.items[i]);
+		redact_beginning(text, secrets.items[i]);
+	}
 }
 
 /*

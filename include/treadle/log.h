@@ -31,9 +31,16 @@ void log_start(const char *program, enum log_level level, bool is_json);
 void log_set_worker(const char *id); /* stands on every later line; copied */
 bool log_is_on(enum log_level level);
 
-/* From now on no line shows this text: it is replaced by "***". Copied. */
+/*
+ * From now on no line shows this text: it is replaced by "***". Copied. Nor
+ * does one show it as JSON would, a line of it that is long enough to tell,
+ * or what is left of it where a text was cut.
+ */
 void log_mask(const char *secret);
-/* The same replacing, for what is shown elsewhere than in the log. */
+/*
+ * The same replacing, for what is shown elsewhere than in the log. First
+ * redact, then escape: what is escaped is not found.
+ */
 struct buf;
 void log_redact(struct buf *text);
 

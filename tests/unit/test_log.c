@@ -168,6 +168,44 @@ static void other_texts_can_be_redacted(void **state)
 	assert_string_equal(b.data, "");
 }
 
+static void redacted(const char *text, const char *expected)
+{
+	struct buf b;
+
+	buf_init(&b, 1000);
+	buf_adds(&b, text);
+	log_redact(&b);
+	assert_string_equal(b.data, expected);
+	buf_clear(&b);
+}
+
+static void what_a_cut_leaves_of_a_secret_is_redacted(void **state)
+{
+	(void)state;
+	log_mask("opensesame");
+	redacted("it is opensesam", "it is ***");
+	redacted("it is opense", "it is ***");
+	redacted("it is opens", "it is opens");
+	redacted("pensesame it is", "*** it is");
+	redacted("sesame it is", "*** it is");
+	redacted("esame it is", "esame it is");
+	redacted("opensopense", "opens***");
+	redacted("sesamesame", "***same");
+	redacted("sesame", "***");
+	redacted("opense opensesame sesame", "opense *** sesame");
+	redacted("", "");
+}
+
+static void a_secret_of_lines_is_masked_line_by_line(void **state)
+{
+	(void)state;
+	log_mask("{\n  \"the-first\",\r\n  the-second\n}\n");
+	redacted("of it: the-second is", "of it: *** is");
+	redacted("of it: \"the-first\", is", "of it: *** is");
+	redacted("as JSON: \\\"the-first\\\", is", "as JSON: *** is");
+	redacted("{\n}\n", "{\n}\n");
+}
+
 static void a_worker_stands_on_every_later_line(void **state)
 {
 	log_start("test", LOG_INFO, false);
@@ -206,6 +244,8 @@ int main(void)
 		TEST(secrets_are_masked_even_where_json_escapes_them),
 		TEST(a_secret_at_the_end_of_a_long_text_is_masked),
 		TEST(other_texts_can_be_redacted),
+		TEST(what_a_cut_leaves_of_a_secret_is_redacted),
+		TEST(a_secret_of_lines_is_masked_line_by_line),
 		TEST(a_worker_stands_on_every_later_line),
 		TEST(many_lines_arrive_in_order),
 	};
