@@ -45,7 +45,7 @@ is 'what stays behind does not hold the step' "$STATE $OUTPUT" 'done 1'
 ok 'for long' test $((SECONDS - begun)) -lt $((30 * PATIENCE))
 like 'it is mentioned' "$(log_of_step)" 'left processes behind'
 
-perform "$(shell 'cat > "$0" & echo $!')"
+perform "$(shell 'sleep 300 & echo $!')"
 left=$(jq . <<<"$OUTPUT")
 wait_until "! is_running $left" 20
 ok 'and it is ended' test ! -d "/proc/$left/fd/0"
@@ -54,7 +54,7 @@ ok 'and it is ended' test ! -d "/proc/$left/fd/0"
 cat >"$TREADLE_TEST_TMP/stubborn" <<'SH'
 #!/bin/sh
 trap 'echo asked >>"$1"' TERM
-sleep 300 &
+tail -f /dev/null &
 echo $! $$ >"$1.pids"
 while :; do wait; done
 SH

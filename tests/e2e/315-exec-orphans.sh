@@ -14,7 +14,7 @@ steps:
 YAML
 for name in a b c; do
 	echo "  $name: {exec: {command: [sh, -c, 'trap \"\" TERM HUP INT;
-	sleep 300 & echo \$! >\"\$0\"; sh -c \"sleep 300\" & echo \$! >>\"\$0\";
+	tail -f /dev/null & echo \$! >\"\$0\"; sh -c \"tail -f /dev/null\" & echo \$! >>\"\$0\";
 	echo \$\$ >>\"\$0\"; mv \"\$0\" \"\$0.all\"; wait',
 	'$TREADLE_TEST_TMP/pids/$name']}}"
 done >>"$TREADLE_TEST_TMP/family.yaml"
