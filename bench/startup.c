@@ -13,8 +13,8 @@
  *
  * usage: startup SAMPLES COMMAND [ARGUMENT...]
  *
- * Spawns it, looks for it in Redis again and again, ends it; there must be no
- * other worker. Prints one line of JSON for each sample.
+ * Counts the workers, spawns one, counts until there is one more, ends it.
+ * Prints one line of JSON for each sample.
  */
 #define LOOK_AGAIN_US 200
 
@@ -24,7 +24,9 @@ static struct {
 	struct store *store;
 	char **command;
 	int64_t samples;
+	int64_t others; /* workers that were there before */
 	int64_t spawned_us;
+	bool is_spawned;
 } bench;
 
 static void die(const char *what)
@@ -33,24 +35,44 @@ static void die(const char *what)
 	exit(1);
 }
 
-static void spawn(void);
+static void look(void);
 
 static void on_closed(uv_handle_t *handle)
 {
 	(void)handle;
 	if (--bench.samples == 0)
 		exit(0);
-	spawn();
+	bench.is_spawned = false;
+	look();
 }
 
 static void on_end(uv_process_t *process, int64_t status, int number)
 {
-	if (status != 0 || number != 0)
-		die("the worker did not end well");
+	if (status != 0 || number != 0) {
+		fprintf(stderr,
+			"startup: the worker ended with %d, signal %d\n",
+			(int)status, number);
+		exit(1);
+	}
 	uv_close((uv_handle_t *)process, on_closed);
 }
 
-static void look(void);
+static void spawn(void)
+{
+	uv_stdio_container_t out = {.flags = UV_INHERIT_FD, .data.fd = 2};
+	uv_stdio_container_t files[] = {{.flags = UV_IGNORE}, out, out};
+	uv_process_options_t o = {.file = bench.command[0],
+				  .args = bench.command,
+				  .exit_cb = on_end,
+				  .stdio = files,
+				  .stdio_count = countof(files)};
+
+	bench.is_spawned = true;
+	bench.spawned_us = clock_monotonic_us();
+	if (uv_spawn(&bench.loop, &bench.process, &o) < 0)
+		die("the worker can't be spawned");
+	look();
+}
 
 static void on_workers(void *arg, const struct reply *reply,
 		       const struct redis_failure *failure)
@@ -61,7 +83,12 @@ static void on_workers(void *arg, const struct reply *reply,
 	(void)arg;
 	if (failure)
 		die(failure->error.text);
-	if (reply->integer == 0) {
+	if (!bench.is_spawned) {
+		bench.others = reply->integer;
+		spawn();
+		return;
+	}
+	if (reply->integer <= bench.others) {
 		nanosleep(&pause, NULL);
 		look();
 		return;
@@ -83,28 +110,12 @@ static void look(void)
 	redis_call(store_redis(bench.store), &c, &o, on_workers, NULL);
 }
 
-static void spawn(void)
-{
-	uv_stdio_container_t out = {.flags = UV_INHERIT_FD, .data.fd = 2};
-	uv_stdio_container_t files[] = {{.flags = UV_IGNORE}, out, out};
-	uv_process_options_t o = {.file = bench.command[0],
-				  .args = bench.command,
-				  .exit_cb = on_end,
-				  .stdio = files,
-				  .stdio_count = countof(files)};
-
-	bench.spawned_us = clock_monotonic_us();
-	if (uv_spawn(&bench.loop, &bench.process, &o) < 0)
-		die("the worker can't be spawned");
-	look();
-}
-
 static void on_open(void *arg, const struct error *err)
 {
 	(void)arg;
 	if (err)
 		die(err->text);
-	spawn();
+	look();
 }
 
 int main(int argc, char **argv)
