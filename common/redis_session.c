@@ -97,8 +97,17 @@ void session_drop(struct redis *r, const struct error *reason)
 	if (r->is_outage_told || r->state == SESSION_STOPPING)
 		return;
 	r->is_outage_told = true;
+	r->told = why;
 	if (r->on_state)
 		r->on_state(r->arg, &why);
+}
+
+/* Somebody is there again, but won't have us: that is news, once. */
+static void drop_refused(struct redis *r, const struct error *reason)
+{
+	if (strcmp(r->told.text, reason->text) != 0)
+		r->is_outage_told = false;
+	session_drop(r, reason);
 }
 
 static void on_down(void *arg, const struct error *reason)
@@ -143,7 +152,7 @@ static void on_up(void *arg)
 
 	if (*r->password_file) {
 		if (read_password(r, text, sizeof(text), &err) < 0) {
-			session_drop(r, &err);
+			drop_refused(r, &err);
 			return;
 		}
 		password = text;
@@ -169,7 +178,7 @@ static void on_greeting(struct redis *r, const struct reply *reply)
 	else
 		result = redis_select_read(reply, &r->url, &err);
 	if (result < 0) {
-		session_drop(r, &err);
+		drop_refused(r, &err);
 		return;
 	}
 	if (--r->greetings)

@@ -54,6 +54,7 @@ struct redis {
 	size_t unsent;       /* when silence was last looked into */
 	bool is_suspect;     /* silence was noticed; one more look */
 	bool is_outage_told; /* to on_state */
+	struct error told;   /* the last one that was */
 	struct error reason; /* of the outage; kind is NONE while up */
 
 	struct calls waiting, flight, parked; /* redis.c */

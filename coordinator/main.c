@@ -209,12 +209,16 @@ int main(int argc, char **argv)
 	argv++;
 	if (config_load(CONFIG_COORDINATOR, &argc, argv, &config, &err))
 		return complain(&err);
-	log_start("coordinator", level_of(config->log.level),
-		  !strcmp(config->log.format, "json"));
-	if (read_mode(argc, argv, &mode, &err))
+	if (read_mode(argc, argv, &mode, &err)) {
 		exit_code = complain(&err);
-	else
+	} else {
+		/* The answer to a question is one line. */
+		log_start("coordinator",
+			  mode == MODE_RUN ? level_of(config->log.level)
+					   : LOG_ERROR,
+			  !strcmp(config->log.format, "json"));
 		exit_code = perform(mode, config);
+	}
 	config_free(config);
 	return exit_code;
 }

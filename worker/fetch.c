@@ -168,6 +168,17 @@ static void reconcile_soon(struct fetch *f)
 	set_past(f, SLICE("0"));
 }
 
+/* A read is also unblocked when a primary becomes a replica: that passes. */
+static bool is_queue_gone(const struct redis_failure *failure)
+{
+	static const char gone[] = "no longer exists";
+
+	if (slice_is(failure->code, "UNBLOCKED"))
+		return memmem(failure->text.data, failure->text.len, gone,
+			      sizeof(gone) - 1);
+	return slice_is(failure->code, "NOGROUP");
+}
+
 /*
  * A lost connection may have lost a delivery; and as long as Redis has not
  * noticed the loss, a read that it still blocks may lose another one, so we
@@ -188,8 +199,7 @@ static void on_failure(struct fetch *f, const struct redis_failure *failure)
 		return;
 	f->not_before = clock_monotonic_ms() + REFUSED_PAUSE_MS;
 	worker_wake_at(w, f->not_before);
-	if (slice_is(failure->code, "NOGROUP") ||
-	    slice_is(failure->code, "UNBLOCKED")) {
+	if (is_queue_gone(failure)) {
 		log_error("queue vanished", NULL, "%s; it is made again",
 			  failure->error.text);
 		lease_register(w);

@@ -183,7 +183,8 @@ static int perform(const struct config *config, bool is_check)
 {
 	struct error err;
 
-	log_start("worker", level_of(config->log.level),
+	/* The answer to a question is one line. */
+	log_start("worker", is_check ? LOG_ERROR : level_of(config->log.level),
 		  !strcmp(config->log.format, "json"));
 	if (check_config(config, &err) < 0)
 		return complain(&err);

@@ -70,7 +70,8 @@ typedef void redis_reply_fn(void *arg, const struct reply *reply,
 
 /*
  * Called when the connection is ready (reason NULL), and when it was lost or
- * could not be made (reason says why; once for each outage, not each try).
+ * could not be made (reason says why; once for each outage, not each try, and
+ * once more if a server is there again, but refuses us).
  */
 typedef void redis_state_fn(void *arg, const struct error *reason);
 

@@ -122,6 +122,26 @@ static void a_password_file_is_read_at_each_try(void **state)
 	client_stop(&c);
 }
 
+/* Who waits for Redis, or lost it, learns that it is there and refuses. */
+static void a_refusal_amid_an_outage_is_told_once(void **state)
+{
+	struct rig *rig = *state;
+	struct client c;
+
+	client_start(&c, rig, rig->url);
+	run_until(rig, c.outages);
+	assert_int_equal(c.outage.kind, ERR_UNAVAILABLE);
+	server_start(rig, "--requirepass so-secret");
+	run_until(rig, c.outages == 2);
+	assert_int_equal(c.outage.kind, ERR_USAGE);
+	assert_contains(c.outage.text, "NOAUTH");
+	server_kill(rig);
+	server_start(rig, "--requirepass so-secret");
+	run_for(rig, 1000);
+	assert_int_equal(c.outages, 2);
+	client_stop(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +149,7 @@ int main(void)
 		ALONE(valkey_is_welcome),
 		ALONE(a_password_is_needed_used_and_never_shown),
 		ALONE(a_password_file_is_read_at_each_try),
+		ALONE(a_refusal_amid_an_outage_is_told_once),
 	};
 
 	return cmocka_run_group_tests_name("redis hello", tests, NULL, NULL);
