@@ -188,10 +188,11 @@ is 'nothing is dead' "$(redis XLEN 'treadle:{0}:dead')" 0
 is 'no run is running' "$(redis ZCARD 'treadle:{0}:runs:running')" 0
 wait_until '[ "$(redis ZCARD "treadle:{0}:workers")" = 2 ]' 30
 is 'the workers that live are known' \
-	"$(ask workers | jq -r '.workers[].pid' | sort | xargs)" \
+	"$(ask workers | jq -r \
+	'.workers[] | select(.state == "live") | .pid' | sort | xargs)" \
 	"$(printf '%s\n' "$second" "$WORKER" | sort | xargs)"
 is 'there are no keys but those that docs/INTERNALS.md names' \
-	"$(redis --scan | grep -vE '^treadle:\{0\}:(queue:default|queues|timer|dead|(run|out|log):[0-9a-z]{26}|def:[0-9a-f]{40}|definitions|runs:done|finished|workers|worker:[0-9a-z]+|stop:[0-9a-z]+|counters|lead:(promote|reclaim|sweep)|probe)$')" ''
+	"$(redis --scan | grep -vE '^treadle:\{0\}:(queue:default|queues|timer|dead|(run|out|log):[0-9a-z]{26}|def:[0-9a-f]{40}|definitions|runs:done|finished|workers|lost|worker:[0-9a-z]+|stop:[0-9a-z]+|counters|lead:(promote|reclaim|sweep)|probe)$')" ''
 is 'nobody complains of a fault' "$(for pid in "${COORDINATORS[@]}" \
 	"${WORKERS[@]}"; do log_of "$pid"; done | grep ' error ')" ''
 done_testing
