@@ -11,18 +11,15 @@
 #define RECLAIM_MAX 200
 #define LOOK_MS 1000
 #define UNMOVED_MS 50
-#define LEASE_MS 15000 /* while no worker has told us of its own */
-#define RECONNECT_MS                                                           \
-	6000 /* redis.h: up to 5 s between two tries, and a beat               \
-	      */
+#define LEASE_MS 15000    /* while no worker has told us of its own */
+#define RECONNECT_MS 6000 /* redis.h: 5 s between two tries, and a beat */
 
 static struct reclaim *reclaim_of(struct duty *d)
 {
 	return (struct reclaim *)((char *)d - offsetof(struct reclaim, duty));
 }
 
-/* --- the pause -------------------------------------------------------------
- */
+/* --- the pause ---------------------------------------------------------- */
 
 static int64_t longest_lease(jv answer)
 {
@@ -49,7 +46,7 @@ static void wait_and_watch(struct reclaim *r, int64_t pause_ms)
 static void on_workers(void *arg, jv answer, const struct error *err)
 {
 	struct reclaim *r = arg;
-	int64_t lease_ms, pause_ms;
+	int64_t lease_ms, pause_ms, now;
 
 	if (err) {
 		r->is_pausing = true; /* the next time, that is */
@@ -63,7 +60,10 @@ static void on_workers(void *arg, jv answer, const struct error *err)
 	}
 	r->lease_ms = lease_ms;
 	pause_ms = lease_ms + r->reconnect_ms;
-	r->paused_until = clock_monotonic_ms() + pause_ms;
+	now = clock_monotonic_ms();
+	/* The clock may jump while a longer pause has yet to end. */
+	if (now + pause_ms > r->paused_until)
+		r->paused_until = now + pause_ms;
 	log_warn("reclaiming paused", NULL,
 		 "for %" PRId64 " ms, so that workers can renew their leases",
 		 pause_ms);
@@ -95,8 +95,7 @@ static void judge(struct reclaim *r, enum guard_verdict verdict, int64_t ms)
 			 ms);
 }
 
-/* --- the time --------------------------------------------------------------
- */
+/* --- the time ----------------------------------------------------------- */
 
 /* TIME answers [seconds, microseconds], as texts. */
 static int read_time(const struct reply *reply, int64_t *ms)
@@ -156,8 +155,7 @@ static void ask_time(struct reclaim *r)
 		   on_time, r);
 }
 
-/* --- the first look --------------------------------------------------------
- */
+/* --- the first look ----------------------------------------------------- */
 
 /* Of Redis, in seconds, as INFO says it; -1 where it does not. */
 static int64_t read_uptime(struct slice info)
@@ -211,8 +209,7 @@ static void look(struct duty *d)
 		   r);
 }
 
-/* --- the duty --------------------------------------------------------------
- */
+/* --- the duty ----------------------------------------------------------- */
 
 static void say_lost(jv worker)
 {

@@ -18,7 +18,10 @@ echo 86400 >"$offset"
 echo 0 >"$offset"
 
 export TREADLE_WORKER_LEASE=3s
+# A Redis and workers that it finds at its start may have just come back,
+# which is another reason for a pause.
 start_coordinator
+wait_until 'log_of "$COORDINATOR" | grep -q "lead taken -- reclaim"'
 start_worker
 
 cat >"$TREADLE_TEST_TMP/slow.yaml" <<YAML
