@@ -35,9 +35,10 @@ struct out {
 	void (*then)(struct connection *c);
 };
 
-static void read_requests(struct connection *c);
+/* The server's own: answers what has come, if it is a whole request. */
+void read_requests(struct connection *c);
 
-static void on_closed(uv_handle_t *handle)
+static inline void on_closed(uv_handle_t *handle)
 {
 	struct connection *c = handle->data;
 
@@ -47,7 +48,7 @@ static void on_closed(uv_handle_t *handle)
 	free(c);
 }
 
-static void close_connection(struct connection *c)
+static inline void close_connection(struct connection *c)
 {
 	if (c->is_closing)
 		return;
@@ -56,7 +57,7 @@ static void close_connection(struct connection *c)
 	uv_close((uv_handle_t *)&c->timer, on_closed);
 }
 
-static void on_written(uv_write_t *req, int status)
+static inline void on_written(uv_write_t *req, int status)
 {
 	struct out *out = (struct out *)req;
 	struct connection *c = out->connection;
@@ -72,8 +73,8 @@ static void on_written(uv_write_t *req, int status)
 		then(c);
 }
 
-static struct out *out_new(struct connection *c,
-			   void (*then)(struct connection *c))
+static inline struct out *out_new(struct connection *c,
+				  void (*then)(struct connection *c))
 {
 	struct out *out = xcalloc(1, sizeof(*out));
 
@@ -84,7 +85,7 @@ static struct out *out_new(struct connection *c,
 }
 
 /* Owns out. */
-static void out_send(struct out *out)
+static inline void out_send(struct out *out)
 {
 	uv_buf_t buf = uv_buf_init(out->bytes.data, (unsigned)out->bytes.len);
 	uv_stream_t *stream = (uv_stream_t *)&out->connection->tcp;
@@ -102,7 +103,7 @@ static void out_send(struct out *out)
 		on_written(&out->req, -1);
 }
 
-static void next_request(struct connection *c)
+static inline void next_request(struct connection *c)
 {
 	buf_drop(&c->in, c->used);
 	c->used = 0;
@@ -111,8 +112,8 @@ static void next_request(struct connection *c)
 		read_requests(c);
 }
 
-static void add_head(struct buf *out, int status, const char *type,
-		     long long length, const char *headers)
+static inline void add_head(struct buf *out, int status, const char *type,
+			    long long length, const char *headers)
 {
 	buf_addf(out,
 		 "HTTP/1.1 %d Whatever\r\nContent-Type: %s\r\n"
@@ -120,7 +121,7 @@ static void add_head(struct buf *out, int status, const char *type,
 		 status, type, length, headers);
 }
 
-static void answer(struct connection *c, const struct response *r)
+static inline void answer(struct connection *c, const struct response *r)
 {
 	struct out *out = out_new(c, next_request);
 
@@ -130,7 +131,8 @@ static void answer(struct connection *c, const struct response *r)
 	out_send(out);
 }
 
-static void answer_json(struct connection *c, int status, const char *text)
+static inline void answer_json(struct connection *c, int status,
+			       const char *text)
 {
 	struct response r = {.status = status,
 			     .type = "application/json",

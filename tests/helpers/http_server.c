@@ -399,7 +399,7 @@ static bool parse(struct connection *c, struct request *q)
 	return c->in.len >= c->used;
 }
 
-static void read_requests(struct connection *c)
+void read_requests(struct connection *c)
 {
 	struct request q = {.connection = c};
 

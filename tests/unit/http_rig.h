@@ -2,26 +2,19 @@
 #ifndef TREADLE_TEST_HTTP_RIG_H
 #define TREADLE_TEST_HTTP_RIG_H
 
-#include <signal.h>
-#include <stdio.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include <cmocka.h>
 
 #include "../../worker/http.h"
+#include "http_server.h"
 
 /*
- * The client on a loop of its own, and the test server (helpers/http_server)
- * as a child of the test.
+ * The client on a loop of its own, and what one asks of it and of its answers.
  */
-struct server {
-	pid_t pid;
-	int port;
-	FILE *said;
-};
-
 struct call {
 	struct http_request request;
 	struct http_call *call;
@@ -32,52 +25,14 @@ struct call {
 	enum http_result result;
 	int status;
 	int64_t retry_after_ms;
-	char *head, *body, *reason,
-		*location; /* copies; location may be NULL */
+	char *head, *body, *reason; /* copies */
+	char *location;             /* copy, or NULL */
 	size_t body_len;
 };
 
 static uv_loop_t loop;
 static struct http *http;
 static struct server server, other;
-
-/* $TREADLE_BUILD, or where this test itself lies. */
-static inline void server_start(struct server *s)
-{
-	const char *build = getenv("TREADLE_BUILD");
-	char self[4096] = "", *path;
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	int ends[2];
-
-	must(len > 0 && pipe(ends) == 0);
-	*strrchr(self, '/') = '\0';
-	path = build ? xasprintf("%s/helpers/http_server", build)
-		     : xasprintf("%s/../helpers/http_server", self);
-	s->pid = fork();
-	if (s->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(ends[1], STDOUT_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		execl(path, path, (char *)NULL);
-		_exit(127);
-	}
-	free(path);
-	close(ends[1]);
-	s->said = fdopen(ends[0], "r");
-	must(s->said && fscanf(s->said, "%d", &s->port) == 1);
-}
-
-/* Zero if it ended well. */
-static inline int server_stop(struct server *s)
-{
-	int status = -1;
-
-	kill(s->pid, SIGTERM);
-	waitpid(s->pid, &status, 0);
-	fclose(s->said);
-	return status;
-}
 
 static inline enum http_use on_call_head(void *arg, int status)
 {
@@ -171,6 +126,20 @@ static inline void http_finish(void)
 	while (!is_stopped) /* the end of a call stops the loop */
 		uv_run(&loop, UV_RUN_DEFAULT);
 	must(uv_loop_close(&loop) == 0);
+}
+
+static inline int set_up(void **state)
+{
+	(void)state;
+	http_begin(NULL);
+	return 0;
+}
+
+static inline int tear_down(void **state)
+{
+	(void)state;
+	http_finish();
+	return 0;
 }
 
 #endif

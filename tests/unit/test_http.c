@@ -1,28 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <arpa/inet.h>
-
 #include "http_rig.h"
-
-static int set_up(void **state)
-{
-	(void)state;
-	http_begin(NULL);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	http_finish();
-	return 0;
-}
 
 static void get(struct call *c, const char *path)
 {

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TREADLE_TEST_HTTP_SERVER_H
+#define TREADLE_TEST_HTTP_SERVER_H
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "treadle/base.h"
+
+/* The test server (helpers/http_server) as a child of the test. */
+struct server {
+	pid_t pid;
+	int port;
+	FILE *said;
+};
+
+/* $TREADLE_BUILD, or where this test itself lies. */
+static inline void server_start(struct server *s)
+{
+	const char *build = getenv("TREADLE_BUILD");
+	char self[4096] = "", *path;
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int ends[2];
+
+	must(len > 0 && pipe(ends) == 0);
+	*strrchr(self, '/') = '\0';
+	path = build ? xasprintf("%s/helpers/http_server", build)
+		     : xasprintf("%s/../helpers/http_server", self);
+	s->pid = fork();
+	if (s->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(ends[1], STDOUT_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		execl(path, path, (char *)NULL);
+		_exit(127);
+	}
+	free(path);
+	close(ends[1]);
+	s->said = fdopen(ends[0], "r");
+	must(s->said && fscanf(s->said, "%d", &s->port) == 1);
+}
+
+/* Zero if it ended well. */
+static inline int server_stop(struct server *s)
+{
+	int status = -1;
+
+	kill(s->pid, SIGTERM);
+	waitpid(s->pid, &status, 0);
+	fclose(s->said);
+	return status;
+}
+
+#endif
