@@ -15,6 +15,7 @@ like 'its output' "$text" '\{"sum":21\}'
 is '--json is what the library answers' \
 	"$(treadle status "$id" --json | jq -cS 'del(.now)')" \
 	"$(ask status "$id" | jq -cS 'del(.now)')"
+redis-cli() { command "${REDIS_CLI:-redis-cli}" "$@"; }
 is '--explain is a line that answers the same' \
 	"$(eval "$(treadle status "$id" --explain)" | jq -cS .steps)" \
 	"$(treadle status "$id" --json | jq -cS .steps)"
