@@ -206,8 +206,10 @@ static int find_by_prefix(struct dialogue *d, struct arena *arena,
 	jv found;
 	int rc = dialogue_ask(d, STORE_find, &prefix, 1, &found, err);
 
-	if (rc == CALL_EXPLAINED)
+	if (rc == CALL_EXPLAINED) {
+		*run = SLICE("RUN"); /* the reader puts in what find gives */
 		return 0;
+	}
 	if (rc != 0)
 		return rc;
 	int count = answer_count(found, "runs");

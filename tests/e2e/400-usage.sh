@@ -46,5 +46,5 @@ ok 'help works with a bad configuration' \
 	treadle --config "$files/bad.yaml" submit --help
 like 'flags may stand before and behind, with = or without' \
 	"$(treadle --redis-prefix=x status --explain abcd --redis-timeout 1s)" \
-	'treadle_status 1 .x:\{0\}. abcd'
+	'treadle_find 1 .x:\{0\}. abcd.*treadle_status 1 .x:\{0\}. RUN'
 done_testing
