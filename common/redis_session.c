@@ -34,6 +34,8 @@ void session_arm(struct redis *r, int64_t at)
 		return;
 	now = clock_monotonic_ms();
 	delay = at - now > TICK_MS ? at - now : TICK_MS;
+	if (at == 0)
+		delay = 0; /* the first connection is waited for */
 	r->timer_at = now + delay;
 	uv_timer_start(&r->timer, on_timer, (uint64_t)delay, 0);
 }

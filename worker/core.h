@@ -83,6 +83,8 @@ int64_t worker_free_slots(const struct worker *w);
 void drain_begin(struct worker *w);
 void drain_force(struct worker *w); /* nothing may finish any more */
 void drain_turn(struct worker *w);  /* goes on once all is said */
+/* Leaves; also right behind a registration that is not answered yet. */
+void drain_goodbye(struct worker *w);
 
 /* close.c: ends everything, whatever is in progress; idempotent. */
 void worker_close(struct worker *w);

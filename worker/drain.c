@@ -81,13 +81,18 @@ static void on_left(void *arg, const struct redis_failure *failure)
 	worker_close(w);
 }
 
+void drain_goodbye(struct worker *w)
+{
+	w->phase = WORKER_LEAVING;
+	uv_timer_start(&w->patience, on_impatient, GOODBYE_MS, 0);
+	store_leave(w->store, w->id, on_left, w);
+}
+
 void drain_turn(struct worker *w)
 {
 	if (w->phase != WORKER_DRAINING || w->table.count > 0 ||
 	    !fetch_is_quiet(&w->fetch))
 		return;
-	w->phase = WORKER_LEAVING;
-	uv_timer_start(&w->patience, on_impatient, GOODBYE_MS, 0);
 	lease_beat(w);
-	store_leave(w->store, w->id, on_left, w);
+	drain_goodbye(w);
 }

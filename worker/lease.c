@@ -56,7 +56,7 @@ static void on_registered(void *arg, const struct redis_failure *failure)
 	struct worker *w = arg;
 
 	w->lease.is_registering = false;
-	if (w->phase == WORKER_CLOSING)
+	if (w->phase == WORKER_LEAVING || w->phase == WORKER_CLOSING)
 		return;
 	if (failure) {
 		log_error("registration refused", NULL, "%s; tried again",

@@ -178,7 +178,9 @@ void worker_start(struct worker *w, uv_loop_t *loop,
 
 void worker_stop(struct worker *w)
 {
-	if (w->phase == WORKER_OPENING)
+	if (w->phase == WORKER_OPENING && w->lease.is_registering)
+		drain_goodbye(w);
+	else if (w->phase == WORKER_OPENING)
 		worker_close(w);
 	else if (w->phase == WORKER_RUNNING)
 		drain_begin(w);

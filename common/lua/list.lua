@@ -59,7 +59,9 @@ function list.list(p, args)
   local workflow, now = optional(args, 4), clock()
   local older = tonumber(optional(args, 5) or 0)
   local newer = tonumber(optional(args, 6) or math.huge)
-  local ids = newest(p, state and { state } or STATES, cursor, EXAMINE_MAX)
+  local is_filtered = workflow or older > 0 or newer < math.huge
+  local wanted = is_filtered and EXAMINE_MAX or limit + 1
+  local ids = newest(p, state and { state } or STATES, cursor, wanted)
   local found, last, examined = {}, nil, 0
   for _, id in ipairs(ids) do
     if #found == limit then
@@ -79,7 +81,7 @@ function list.list(p, args)
         'total', graph and json.number(graph.total), 'reason', v[5])
     end
   end
-  local is_end = #ids < EXAMINE_MAX and examined == #ids
+  local is_end = #ids < wanted and examined == #ids
   return json.object('runs', json.array(found),
     'cursor', is_end and 'null' or json.text(last),
     'examined', json.number(examined))
@@ -92,8 +94,9 @@ function list.dead(p, args)
   local wanted = { workflow = optional(args, 3), step = optional(args, 4),
     class = optional(args, 5), run = optional(args, 7) }
   local older, now = tonumber(optional(args, 6) or 0), clock()
+  local asked = (next(wanted) or older > 0) and EXAMINE_MAX or limit + 1
   local letters = call('XREVRANGE', p .. 'dead',
-    cursor ~= '' and '(' .. cursor or '+', '-', 'COUNT', EXAMINE_MAX)
+    cursor ~= '' and '(' .. cursor or '+', '-', 'COUNT', asked)
   local found, last, examined = {}, nil, 0
   for _, letter in ipairs(letters) do
     if #found == limit then
@@ -118,7 +121,7 @@ function list.dead(p, args)
         'history', of.history)
     end
   end
-  local is_end = #letters < EXAMINE_MAX and examined == #letters
+  local is_end = #letters < asked and examined == #letters
   return json.object('dead', json.array(found),
     'cursor', is_end and 'null' or json.text(last),
     'examined', json.number(examined))

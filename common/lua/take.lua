@@ -33,17 +33,21 @@ end
 
 -- Begins an attempt that is not the plain first one, or finds it begun by
 -- this very worker (its reply was lost). Returns the item of the answer.
-local function take_later(batch, id, queue, entry, run_id, name, v, graph, now)
+local function take_later(batch, id, queue, entry, run_id, name, text, now)
   local p = batch.p
-  local state, attempt, recoveries, at, holder = record.read(v[3])
+  local key = p .. 'run:' .. run_id
+  local v = call('HMGET', key, 'state', 'def')
+  local state, attempt, recoveries, at, holder = record.read(text)
   local is_begun = state == 'running' and holder == id
-  if at ~= entry or not (state == 'ready' or is_begun) then
+  local graph = at == entry and (state == 'ready' or is_begun) and
+    run_state.read(v[1]) == 'running' and definition.get(p, v[2])
+  if not graph then
     finish_entry(batch, queue, entry)
     return 'DROPPED'
   end
   if not is_begun then
     attempt = attempt + 1
-    call('HSET', p .. 'run:' .. run_id, 'step:' .. name,
+    call('HSET', key, 'step:' .. name,
       record.running(attempt, recoveries, entry, id, now))
     count(batch, 'attempts')
   end
@@ -51,23 +55,24 @@ local function take_later(batch, id, queue, entry, run_id, name, v, graph, now)
     recoveries)
 end
 
--- Begins one attempt. Returns the item of the answer.
+-- Begins one attempt. Returns the item of the answer. A step is ready only
+-- while its run is running, so the record alone says that it may begin.
 local function take_one(batch, id, queue, entry, run_id, name, now)
   local p = batch.p
   local key, field = p .. 'run:' .. run_id, 'step:' .. name
-  local v = call('HMGET', key, 'state', 'def', field)
-  local graph = v[1] and string.sub(v[1], 1, 8) == 'running ' and
-    definition.get(p, v[2])
-  local of = graph and graph.steps[name]
-  if not of then
+  local text = call('HGET', key, field)
+  if text ~= 'ready 0 0 ' .. entry then
+    return take_later(batch, id, queue, entry, run_id, name, text, now)
+  end
+  local digest = call('HGET', key, 'def')
+  local graph = digest and definition.get(p, digest)
+  if not graph then
     finish_entry(batch, queue, entry)
     return 'DROPPED'
-  elseif v[3] ~= 'ready 0 0 ' .. entry then
-    return take_later(batch, id, queue, entry, run_id, name, v, graph, now)
   end
   call('HSET', key, field, 'running 1 0 ' .. entry .. ' ' .. id .. ' ' .. now)
   count(batch, 'attempts')
-  return first_item(p, run_id, v[2], of)
+  return first_item(p, run_id, digest, graph.steps[name])
 end
 
 -- Begins attempts at entries that XREADGROUP delivered.
