@@ -31,6 +31,42 @@ local function later_item(p, run_id, name, digest, of, attempt, recoveries)
   return item
 end
 
+local SUSPECT_AFTER = 3 -- recoveries; fewer where a step may have fewer
+local PUT_OFF_MS = 1000 -- until a suspect is offered again
+
+-- A step whose workers keep vanishing may be what ends them, and those that
+-- ran beside it look just like it. So a worker performs one such suspect at
+-- a time: the next loss is that of one, and the others are cleared.
+-- Returns whether another one runs there; if none does, it is this one now.
+local function has_suspect(p, id, entry, run_id, name)
+  local key = p .. 'worker:' .. id
+  local other_entry, other_run, other_name = string.match(
+    call('HGET', key, 'suspect') or '', '^(%S+) ([^/]+)/(.+)$')
+  if other_run then
+    local state, _, _, at, holder = record.read(
+      call('HGET', p .. 'run:' .. other_run, 'step:' .. other_name))
+    if state == 'running' and at == other_entry and holder == id then
+      return true
+    end
+  end
+  call('HSET', key, 'suspect', entry .. ' ' .. run_id .. '/' .. name)
+  return false
+end
+
+local function is_suspect(recoveries, limit)
+  return recoveries > 0 and recoveries >= math.min(SUSPECT_AFTER, limit)
+end
+
+-- The step waits a little; nothing is counted.
+local function put_off(batch, queue, entry, run_id, name, text, now)
+  local p = batch.p
+  finish_entry(batch, queue, entry)
+  call('HSET', p .. 'run:' .. run_id, 'step:' .. name,
+    'delayed' .. string.match(text, '^ready( %d+ %d+ %S+)'))
+  run.schedule(p, run_id .. '/' .. name, text_of(tonumber(now) + PUT_OFF_MS))
+  return 'DROPPED'
+end
+
 -- Begins an attempt that is not the plain first one, or finds it begun by
 -- this very worker (its reply was lost). Returns the item of the answer.
 local function take_later(batch, id, queue, entry, run_id, name, text, now)
@@ -46,6 +82,10 @@ local function take_later(batch, id, queue, entry, run_id, name, text, now)
     return 'DROPPED'
   end
   if not is_begun then
+    if is_suspect(recoveries, graph.steps[name].recoveries) and
+        has_suspect(p, id, entry, run_id, name) then
+      return put_off(batch, queue, entry, run_id, name, text, now)
+    end
     attempt = attempt + 1
     call('HSET', key, 'step:' .. name,
       record.running(attempt, recoveries, entry, id, now))
@@ -77,7 +117,7 @@ end
 
 -- Begins attempts at entries that XREADGROUP delivered.
 -- WORKER (QUEUE ENTRY RUN STEP)... Returns [now, item...]; an item is
--- DROPPED (not current: the entry is gone), PAUSED (its queue is: the step is
+-- DROPPED (not current, or put off: the entry is gone), PAUSED (its queue is: the step is
 -- back in it), LOST (the worker is: nothing has happened), or [digest,
 -- "<attempt> <attempts that don't count> <recoveries> <generation>", memo,
 -- input, output of each step that it reads...], without what is not read.

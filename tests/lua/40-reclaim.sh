@@ -74,6 +74,34 @@ redis ZADD "$P:workers" 99999999999999 w5 >/dev/null
 call reclaim c1 1000 100 >/dev/null
 ok 'a lease from before the clock went back is shortened' \
 	[ "$(redis ZSCORE "$P:workers" w5)" -lt 99999999999999 ]
+
+# Which of two has ended their worker? At their limit (1) they are parted.
+call cancel "$r" '' >/dev/null
+r=$(run_id 5) s=$(run_id 6)
+register w6 >/dev/null
+call submit "$r" one '' '' 0 "$s" one '' '' 0 >/dev/null
+take w6
+take w6
+lose w6 >/dev/null
+register w7 >/dev/null
+take w7
+is 'one of two suspects is begun' "$(state_of "$r" a)" running
+read -r ENTRY2 _ < <(read_entry w7)
+is 'the other is not, by the same worker' \
+	"$(call take w7 q "$ENTRY2" "$s" a | sed -n 2p)" DROPPED
+is 'it waits, and nothing is counted' \
+	"$(field "$s" step:a | cut -d ' ' -f 1-3)" 'delayed 0 1'
+is 'its entry is gone' "$(redis XLEN "$P:queue:q")" 1
+is 'what was begun before its answer was lost goes on' \
+	"$(call take w7 q "$ENTRY" "$r" a | sed -n 3p)" '1 0 1 0'
+redis ZADD "$P:delayed" 1 "$s/a" >/dev/null
+call promote c1 1000 100 >/dev/null
+lose w7 >/dev/null
+is 'the next loss is that of the first alone' \
+	"$(state_of "$r" a) $(state_of "$s" a)" 'dead ready'
+register w8 >/dev/null
+take w8
+is 'and clears the other' "$RUN $(complete w8)" "$s COMMITTED"
 is 'counters arrive with a beat' "$(call heartbeat w5 15000 1 took:exec:5 3 \
 	| head -n 1; redis HGET "$P:counters" took:exec:5)" $'LIVE\n3'
 done_testing
