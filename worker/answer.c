@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "request.h"
 #include "treadle/log.h"
 
 #define EXCERPT_MAX 200
@@ -172,7 +171,7 @@ static enum failure_class class_of_result(const struct http_response *r)
 static void add_place(struct buf *detail, const char *url)
 {
 	size_t scheme = strcspn(url, ":");
-	struct slice host = url_host(url);
+	struct slice host = http_host(url);
 	const char *path = host.data + host.len;
 
 	buf_addf(detail, "%.*s://%.*s%.*s", (int)scheme, url, (int)host.len,
@@ -211,7 +210,7 @@ static void add_status(struct buf *detail, const struct http_response *r)
 void answer_failure(const struct http_response *r, const char *url,
 		    struct failure *f, struct buf *detail)
 {
-	struct slice host = url_host(url);
+	struct slice host = http_host(url);
 
 	*f = (struct failure){.class = class_of_result(r),
 			      .code = r->status,

@@ -122,6 +122,8 @@ static void take_off(struct http_call *c)
 {
 	struct http *h = c->http;
 
+	if (!c->easy)
+		return;
 	h->multi.api.multi_remove_handle(h->multi.handle, c->easy);
 	give_easy(h, c->easy, c->is_whole);
 	c->is_whole = false;
@@ -138,6 +140,33 @@ static void put_on(struct http_call *c)
 	call_set_up(c);
 	must(h->multi.api.multi_add_handle(h->multi.handle, c->easy) ==
 	     CURLM_OK);
+}
+
+static void on_telling(uv_idle_t *idle);
+
+void call_has_address(struct http_call *c)
+{
+	struct http *h = c->http;
+
+	/* libcurl is calling: nothing may be added to it before it is done. */
+	if (gate_open(&c->pass, uv_now(h->multi.loop)))
+		uv_idle_start(&h->telling, on_telling);
+}
+
+/* Nothing is to be done with libcurl any more. */
+static void leave(struct http_call *c)
+{
+	struct http *h = c->http;
+
+	take_off(c);
+	if (gate_leave(&c->pass, uv_now(h->multi.loop)))
+		uv_idle_start(&h->telling, on_telling);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		h->calls = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
 }
 
 /* Redirects */
@@ -184,16 +213,6 @@ static bool follow(struct http_call *c, char *location)
 }
 
 /* The end */
-
-static void unlink_call(struct http_call *c)
-{
-	if (c->prev)
-		c->prev->next = c->next;
-	else
-		c->http->calls = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-}
 
 /* Tells, and frees c. */
 static void tell(struct http_call *c, struct http_response *r)
@@ -281,8 +300,7 @@ static void on_done(void *arg, CURL *easy, CURLcode code)
 					   ? wait * 1000
 					   : RETRY_AFTER_MAX_S * 1000LL;
 	r.location = *location ? location : NULL;
-	take_off(c);
-	unlink_call(c);
+	leave(c);
 	tell(c, &r);
 	free(location);
 }
@@ -302,7 +320,9 @@ struct http_call *http_start(struct http *h, const struct http_request *r)
 	h->calls = c;
 	buf_init(&c->head, HEAD_MAX);
 	buf_init(&c->body, r->body_max > BRIEF_KEPT ? r->body_max : BRIEF_KEPT);
-	put_on(c);
+	if (gate_enter(&h->gate, &c->pass, c, http_host(r->url),
+		       uv_now(h->multi.loop)))
+		put_on(c);
 	return c;
 }
 
@@ -325,7 +345,10 @@ static void on_telling(uv_idle_t *idle)
 		explain(c, HTTP_CANCELLED, "it was cancelled");
 		tell(c, &r);
 	}
-	uv_idle_stop(idle);
+	while ((c = gate_next(&h->gate, uv_now(idle->loop))))
+		put_on(c);
+	if (!h->cancelled)
+		uv_idle_stop(idle);
 }
 
 void http_cancel(struct http_call *c)
@@ -335,8 +358,7 @@ void http_cancel(struct http_call *c)
 	if (c->is_cancelled)
 		return;
 	c->is_cancelled = true;
-	take_off(c);
-	unlink_call(c);
+	leave(c);
 	c->next = h->cancelled;
 	h->cancelled = c;
 	uv_idle_start(&h->telling, on_telling);
@@ -386,13 +408,17 @@ static void on_telling_closed(uv_handle_t *handle)
 
 	while (h->spare_count)
 		h->multi.api.easy_cleanup(h->spare[--h->spare_count]);
+	gate_clear(&h->gate);
 	http_multi_stop(&h->multi, on_multi_stopped, h);
 }
 
 static void on_last_telling(uv_idle_t *idle)
 {
+	struct http *h = idle->data;
+
 	on_telling(idle);
-	uv_close((uv_handle_t *)idle, on_telling_closed);
+	if (!h->cancelled)
+		uv_close((uv_handle_t *)idle, on_telling_closed);
 }
 
 void http_stop(struct http *h, void (*on_stopped)(void *arg), void *arg)

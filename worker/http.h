@@ -92,4 +92,7 @@ struct http_call *http_start(struct http *h, const struct http_request *r);
 void http_resume(struct http_call *c); /* from outside of on_body */
 void http_cancel(struct http_call *c); /* idempotent; on_end comes later */
 
+/* "api.example.com:8080" of a URL, without what could be secret. */
+struct slice http_host(const char *url);
+
 #endif

@@ -3,6 +3,7 @@
 #define TREADLE_HTTP_CALL_H
 
 #include "http.h"
+#include "http_gate.h"
 #include "http_multi.h"
 
 /*
@@ -18,8 +19,8 @@ struct http {
 	int spare_count;
 	struct http_call *calls;     /* in progress */
 	struct http_call *cancelled; /* whose end is still to be told */
-	uv_idle_t telling;
-	int closing;
+	struct http_gate gate;
+	uv_idle_t telling; /* while somebody is to be told, or may go ahead */
 	void (*on_stopped)(void *arg);
 	void *arg;
 };
@@ -28,7 +29,8 @@ struct http_call {
 	struct http *http;
 	struct http_call *next, *prev;
 	const struct http_request *request;
-	CURL *easy;
+	struct gate_pass pass;
+	CURL *easy; /* NULL while it is not on the wire */
 	struct curl_slist *headers;
 	char *url; /* of a redirect; NULL: the request's */
 	int redirects;
@@ -46,6 +48,9 @@ struct http_call {
 	char denied[ADDRESS_TEXT_MAX];
 	char reason[CURL_ERROR_SIZE + 64];
 };
+
+/* Its host has an address: others that wait for that may go. */
+void call_has_address(struct http_call *c);
 
 /* Sets every option of c->easy. */
 void call_set_up(struct http_call *c);

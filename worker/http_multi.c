@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http.h"
+
 /* How long a peer may leave what we sent unanswered by its kernel. */
 #define SILENCE_MAX_MS 30000
 
@@ -228,6 +230,20 @@ int http_socket_close(void *multi, curl_socket_t fd)
 }
 
 /* URLs */
+
+struct slice http_host(const char *url)
+{
+	const char *start = strstr(url, "://");
+	struct slice host;
+
+	start = start ? start + 3 : url;
+	host = (struct slice){start, strcspn(start, "/?#")};
+	for (const char *at; (at = memchr(host.data, '@', host.len));) {
+		host.len -= (size_t)(at + 1 - host.data);
+		host.data = at + 1;
+	}
+	return host;
+}
 
 bool http_same_origin(const struct curl_api *api, const char *a, const char *b)
 {

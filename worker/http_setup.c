@@ -16,11 +16,24 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose,
 	struct http_call *c = arg;
 
 	(void)purpose;
+	call_has_address(c);
 	if (address_is_denied(&c->http->deny, &address->addr)) {
 		address_format(&address->addr, c->denied);
 		return CURL_SOCKET_BAD;
 	}
 	return http_socket_open(&c->http->multi, address);
+}
+
+/* As well where a connection is used again, which needs no address. */
+static int on_connection(void *arg, char *ip, char *local_ip, int port,
+			 int local_port)
+{
+	(void)ip;
+	(void)local_ip;
+	(void)port;
+	(void)local_port;
+	call_has_address(arg);
+	return CURL_PREREQFUNC_OK;
 }
 
 static void set_long(struct http_call *c, CURLoption option, long value)
@@ -49,6 +62,8 @@ static void set_callbacks(struct http_call *c)
 	bad |= api->easy_setopt(easy, CURLOPT_WRITEDATA, c);
 	bad |= api->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	bad |= api->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, c);
+	bad |= api->easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connection);
+	bad |= api->easy_setopt(easy, CURLOPT_PREREQDATA, c);
 	bad |= api->easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION,
 				http_socket_close);
 	bad |= api->easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &c->http->multi);

@@ -91,20 +91,6 @@ static int url_make(struct attempt *a, struct http_request *r,
 	return result;
 }
 
-struct slice url_host(const char *url)
-{
-	const char *start = strstr(url, "://");
-	struct slice host;
-
-	start = start ? start + 3 : url;
-	host = (struct slice){start, strcspn(start, "/?#")};
-	for (const char *at; (at = memchr(host.data, '@', host.len));) {
-		host.len -= (size_t)(at + 1 - host.data);
-		host.data = at + 1;
-	}
-	return host;
-}
-
 /* Body */
 
 static int check_bodies(const struct attempt *a, struct error *err)

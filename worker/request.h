@@ -14,7 +14,4 @@
 /* Fills in url, method, headers and body. Errors show no values. */
 int request_make(struct attempt *a, struct http_request *r, struct error *err);
 
-/* "api.example.com:8080" of a URL, without what could be secret. */
-struct slice url_host(const char *url);
-
 #endif

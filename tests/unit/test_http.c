@@ -160,6 +160,35 @@ static void failures_are_told_apart(void **state)
 	call_clear(&c);
 }
 
+static void all_end(const char *host, enum http_result result)
+{
+	static struct call calls[100];
+
+	for (size_t i = 0; i < countof(calls); i++) {
+		char url[128];
+
+		snprintf(url, sizeof(url), "http://%s:%d/json", host,
+			 server.port);
+		call_init(&calls[i], url);
+		call_begin(&calls[i]);
+	}
+	http_cancel(calls[50].call); /* one that waits for the name */
+	for (size_t i = 0; i < countof(calls); i++) {
+		call_wait(&calls[i]);
+		assert_int_equal(calls[i].result,
+				 i == 50 ? HTTP_CANCELLED : result);
+		call_clear(&calls[i]);
+	}
+}
+
+static void names_are_asked_for_by_one_first(void **state)
+{
+	(void)state;
+	all_end("localhost", HTTP_ANSWERED);
+	all_end("no-such-host.invalid", HTTP_UNREACHABLE);
+	all_end("localhost", HTTP_ANSWERED);
+}
+
 static void brief(const char *path, int status, const char *body)
 {
 	struct call c;
@@ -462,6 +491,7 @@ int main(void)
 		TEST(connections_are_kept),
 		TEST(many_are_in_flight),
 		TEST(failures_are_told_apart),
+		TEST(names_are_asked_for_by_one_first),
 		TEST(wishes_for_later_are_read),
 		TEST(all_that_comes_is_bounded),
 		TEST(gzip_is_unpacked),
