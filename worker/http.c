@@ -273,6 +273,11 @@ static enum http_result judge(struct http_call *c, CURLcode code)
 			 "address %s is denied by worker.http_deny", c->denied);
 		return explain(c, HTTP_DENIED, text);
 	}
+	if (c->socket_errno && code == CURLE_COULDNT_CONNECT) {
+		snprintf(text, sizeof(text), "cannot open a socket: %s",
+			 strerror(c->socket_errno));
+		return explain(c, HTTP_UNREACHABLE, text);
+	}
 	return judge_error(c, code);
 }
 

@@ -46,6 +46,7 @@ struct http_call {
 	bool is_cut; /* enough of a brief body */
 	bool is_too_large, is_stopped, is_cancelled;
 	char denied[ADDRESS_TEXT_MAX];
+	int socket_errno; /* why there was no socket, or 0 */
 	char reason[CURL_ERROR_SIZE + 64];
 };
 

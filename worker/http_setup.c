@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <string.h>
 
 #include "http_call.h"
@@ -14,6 +15,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose,
 			       struct curl_sockaddr *address)
 {
 	struct http_call *c = arg;
+	curl_socket_t fd;
 
 	(void)purpose;
 	call_has_address(c);
@@ -21,7 +23,10 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose,
 		address_format(&address->addr, c->denied);
 		return CURL_SOCKET_BAD;
 	}
-	return http_socket_open(&c->http->multi, address);
+	fd = http_socket_open(&c->http->multi, address);
+	if (fd == CURL_SOCKET_BAD)
+		c->socket_errno = errno;
+	return fd;
 }
 
 /* As well where a connection is used again, which needs no address. */

@@ -52,6 +52,8 @@ static int check_url(const char *url, struct error *err)
 		return error_set(err, ERR_INPUT,
 				 "url must begin with http:// "
 				 "or https://");
+	if (strlen(url) > URL_MAX) /* libcurl would not take it */
+		return error_set(err, ERR_INPUT, "url is longer than 64 KiB");
 	for (const char *p = url; *p; p++)
 		if ((unsigned char)*p <= ' ' || *p == 0x7f)
 			return error_set(err, ERR_INPUT,
@@ -239,14 +241,15 @@ static bool has_header(const struct header_list *h, const char *name)
 	return false;
 }
 
-/* libcurl takes "Name;" for a header without a value. */
+/* "Name;" is how libcurl is told of a header without a value. */
 static void add_header(struct header_list *h, const char *name,
 		       const char *value)
 {
 	must(h->count + 1 < countof(h->lines));
 	h->lines[h->count++] =
-		*value ? arena_printf(h->arena, "%s: %s", name, value)
-		       : arena_printf(h->arena, "%s;", name);
+		value[strspn(value, " \t")]
+			? arena_printf(h->arena, "%s: %s", name, value)
+			: arena_printf(h->arena, "%s;", name);
 }
 
 static void add_default(struct header_list *h, const char *name,

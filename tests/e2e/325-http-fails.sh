@@ -49,6 +49,9 @@ fails 'a redirect to it' "http: {url: '$API/redirect?to=http://169.254.169.254/'
 fails 'a line end in a header' \
 	"http: {url: $API/echo, headers: {X-A: '\${\"a\\r\\nX-B: b\"}'}}" \
 	'the value of X-A holds a control character'
+fails 'a URL without an end' \
+	"http: {url: '\${\"http://x/\" + ([range(100000)] | join(\",\"))}'}" \
+	'^rejected 0: url is longer than 64 KiB'
 fails 'what frames a message' \
 	"http: {url: $API/echo, headers: '\${{(\"Transfer-Encoding\"): \"chunked\"}}'}" \
 	'Transfer-Encoding is set by the worker'
