@@ -32,7 +32,7 @@ struct call {
 
 static uv_loop_t loop;
 static struct http *http;
-static struct server server, other;
+static struct server server;
 
 static inline enum http_use on_call_head(void *arg, int status)
 {

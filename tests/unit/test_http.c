@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "http_rig.h"
 
+static struct server other;
+
 static void get(struct call *c, const char *path)
 {
 	call_init(c, path);
