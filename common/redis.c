@@ -23,6 +23,8 @@
  * there as a placeholder without a callback.
  */
 #define BUFS 256 /* of one write; a call takes two */
+/* A refusal that goes on is told once: longer than between two tries. */
+#define REFUSAL_QUIET_MS 15000
 
 /* --- sending ------------------------------------------------------------- */
 
@@ -101,14 +103,17 @@ void redis_call(struct redis *r, struct command *c,
 
 static void park(struct redis *r, struct call *call, struct slice text)
 {
-	redis_refusal_error(text, &r->url, &r->refusal);
-	if (!r->is_refusal_told && redis_refusal_is_passing(text)) {
-		log_warn("call refused", NULL, "%s -- trying again",
-			 r->refusal.text);
-		r->is_refusal_told = true;
-	}
-	call->resume_at =
-		clock_monotonic_ms() + session_backoff_ms(call->tries++);
+	int64_t now = clock_monotonic_ms();
+	struct error why;
+
+	redis_refusal_error(text, &r->url, &why);
+	if (redis_refusal_is_passing(text) &&
+	    (now >= r->refusal_quiet_until ||
+	     strcmp(why.text, r->refusal.text) != 0))
+		log_warn("call refused", NULL, "%s -- trying again", why.text);
+	r->refusal = why;
+	r->refusal_quiet_until = now + REFUSAL_QUIET_MS;
+	call->resume_at = now + session_backoff_ms(call->tries++);
 	calls_push(&r->parked, call);
 	if (call->resume_at < r->resume_min)
 		r->resume_min = call->resume_at;
@@ -149,7 +154,7 @@ void redis_on_answer(struct redis *r, const struct reply *reply)
 		on_refusal(r, call, reply->text);
 	} else if (call) {
 		if (call->tries)
-			r->is_refusal_told = false;
+			r->refusal_quiet_until = 0;
 		r->tries = 0;
 		call_answer(call, reply, NULL);
 	} else {

@@ -59,9 +59,9 @@ struct redis {
 
 	struct calls waiting, flight, parked; /* redis.c */
 	int64_t deadline_min;                 /* no deadline is earlier */
-	int64_t resume_min;   /* no parked call is due earlier */
-	bool is_refusal_told; /* in the log */
-	struct error refusal; /* the last one for the moment */
+	int64_t resume_min;          /* no parked call is due earlier */
+	struct error refusal;        /* the last one for the moment */
+	int64_t refusal_quiet_until; /* the same one is not told again */
 };
 
 /* Sees to it that redis_on_time() comes at `at`, or earlier. */

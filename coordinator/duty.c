@@ -76,17 +76,19 @@ void duty_wait(struct duty *d, int64_t delay_ms)
 void duty_fail(struct duty *d, const struct error *err)
 {
 	/* That Redis can't be reached is said by the store, once. */
-	if (!d->is_failing && !d->is_stopped &&
-	    redis_is_up(store_redis(d->coordinator->store)))
+	if (!d->is_told && !d->is_stopped &&
+	    redis_is_up(store_redis(d->coordinator->store))) {
 		log_warn("duty failed", NULL, "%s: %s; tried again each second",
 			 d->kind->name, err->text);
+		d->is_told = true;
+	}
 	d->is_failing = true;
 	duty_wait(d, RETRY_MS);
 }
 
 static void set_leader(struct duty *d, bool is_leader)
 {
-	d->is_failing = false;
+	d->is_failing = d->is_told = false;
 	if (d->is_leader == is_leader)
 		return;
 	d->is_leader = is_leader;

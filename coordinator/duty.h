@@ -45,6 +45,7 @@ struct duty {
 	bool is_poked;   /* wanted again while it was busy */
 	bool is_leader;  /* as of the last answer */
 	bool is_failing; /* since the last answer that was none */
+	bool is_told;    /* in the log */
 	bool is_stopped;
 };
 

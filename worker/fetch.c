@@ -205,8 +205,10 @@ static void on_failure(struct fetch *f, const struct redis_failure *failure)
 		lease_register(w);
 		return;
 	}
-	log_error("read refused", NULL, "%s; tried again in %d ms",
-		  failure->error.text, REFUSED_PAUSE_MS);
+	if (!f->is_refusal_told)
+		log_error("read refused", NULL, "%s; tried again each second",
+			  failure->error.text);
+	f->is_refusal_told = true;
 }
 
 /* --- reading ---------------------------------------------------------------
@@ -244,6 +246,7 @@ static void on_read(void *arg, const struct reply *reply,
 	}
 	crash_point("after-read");
 	f->state = FETCH_IDLE;
+	f->is_refusal_told = false;
 	count = deliver_reply(f, reply);
 	f->misses = count > 0 ? 0 : f->misses + f->asked;
 	f->first = (f->first + f->asked) % f->queue_count;

@@ -48,6 +48,7 @@ struct fetch {
 	size_t reconciled; /* queues that are done */
 	char past[ENTRY_ID_MAX];
 	int64_t not_before; /* monotonic, after a refusal */
+	bool is_refusal_told;
 	bool is_interrupting;
 	uv_timer_t again; /* an interruption that came too early */
 };

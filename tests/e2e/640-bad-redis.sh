@@ -154,6 +154,8 @@ script=$PID
 wait_until 'redis PING 2>&1 | grep -q BUSY'
 all_refuse 'a script runs too long' 6 'BUSY.*FUNCTION KILL'
 both_say 'a script runs too long' 'BUSY.*FUNCTION KILL'
+ok 'a script runs too long: it is not said again and again' \
+	[ "$(log_since "$WORKER" | grep -c BUSY)" -le 2 ]
 redis FUNCTION KILL >/dev/null
 reap "$script"
 redis FUNCTION DELETE busy >/dev/null
@@ -174,6 +176,8 @@ version() { redis FCALL_RO treadle_version 1 'treadle:{0}'; }
 ours=$(version)
 older=$(library 0)
 newer=$(library 99)
+stop "$WORKER" # neither may be the one who replaces it
+stop "$COORDINATOR"
 for command in 'treadle-worker --check' 'treadle-coordinator --check' \
 	'treadle list'; do
 	redis FUNCTION LOAD REPLACE "$older" >/dev/null
@@ -182,6 +186,8 @@ for command in 'treadle-worker --check' 'treadle-coordinator --check' \
 	"$TREADLE_BUILD/"$command >/dev/null 2>&1
 	is "${command%% *} replaces it" "$(version)" "$ours"
 done
+start_coordinator
+start_worker
 begin_work
 redis FUNCTION LOAD REPLACE "$older" >/dev/null
 drop_connections
