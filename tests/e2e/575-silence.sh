@@ -5,7 +5,9 @@
 
 export TREADLE_WORKER_LEASE=2s
 start_redis
+# A Redis and workers that it finds at its start are a reason for a pause too.
 start_coordinator
+wait_until 'log_of "$COORDINATOR" | grep -q "lead taken -- reclaim"'
 start_worker
 
 cat >"$TREADLE_TEST_TMP/slow.yaml" <<YAML
