@@ -26,7 +26,12 @@ like 'with a bar' "$SCREEN" '█+.*1 of 2 steps done'
 unlike 'the payload cannot play with it' "$SCREEN" $'\033\[31mstamps'
 NO_COLOR=1 on_terminal "$TREADLE_BUILD/treadle" watch "$lost"
 unlike 'NO_COLOR is heard' "$SCREEN" $'\033\[3'
-on_terminal "$TREADLE_BUILD/treadle" submit "$good" --watch
+cat >"$files/lasts.yaml" <<YAML
+name: lasts
+steps:
+  pause: {wait: {for: 1s}}
+YAML
+on_terminal "$TREADLE_BUILD/treadle" submit "$files/lasts.yaml" --watch
 like 'it is drawn again in place' "$SCREEN" $'\033\[[0-9]+A'
 
 # A hundred steps do not scroll the picture away.
