@@ -115,11 +115,11 @@ skip_all() { # REASON
 	exit 0
 }
 
-# wait_until COMMAND [SECONDS=10]: evaluates it until it succeeds.
+# wait_until COMMAND [SECONDS=30]: evaluates it until it succeeds.
 wait_until() {
-	local end=$((SECONDS + ${2:-10} * PATIENCE + 1))
+	local end=$((SECONDS + ${2:-30} * PATIENCE + 1))
 	until eval "$1" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || fail "waited ${2:-10} s for: $1"
+		[ $SECONDS -lt $end ] || fail "waited ${2:-30} s for: $1"
 		pause
 	done
 }
