@@ -5,7 +5,10 @@
 
 export TREADLE_WORKER_LEASE=1s
 start_redis
+# The loss must be found before the blocked read ends, 5 s after its start: not
+# within the pause that a new Redis is given.
 start_coordinator
+wait_until 'log_of "$COORDINATOR" | grep -q "lead taken -- reclaim"'
 cat >"$TREADLE_TEST_TMP/one.yaml" <<YAML
 name: one
 steps:
