@@ -1,7 +1,8 @@
 # Treadle. `make help` lists what can be made; everything goes to build/.
 #
 # Knobs: CC, CFLAGS, PREFIX, V=1 (show commands), T=PATTERN (tests to run),
-# SECONDS=N (how long each fuzz target runs).
+# SECONDS=N (how long each fuzz target, or the simulation, runs), PLANT=NAME (a
+# bug planted on purpose).
 
 PREFIX ?= /usr/local
 VERSION := 0.1.0
@@ -12,8 +13,10 @@ VERSION := 0.1.0
 # coverage: counts lines and branches. fuzz: libFuzzer, needs clang.
 
 MODE ?= release
-OUT := build/$(MODE)
+OBJ := build/$(MODE)/obj
 GEN := build/gen
+PLANT ?=
+OUT := $(if $(PLANT),build/plant/$(PLANT),build/$(MODE))
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 ifeq ($(MODE),release)
@@ -53,9 +56,23 @@ compile = $(CC) -std=c11 -D_GNU_SOURCE -DTREADLE_VERSION='"$(VERSION)"' \
 	-Iinclude -I$(GEN) $(pkg_cflags)
 link = $(CC) $(mode_cflags) $(CFLAGS) $(LDHARDENING) $(LDFLAGS)
 
+# --- a planted bug: tests/plants/README.md ------------------------------------
+# make PLANT=NAME: all but the planted file is that of the mode.
+
+ifdef PLANT
+plant_file := $(shell tests/plants/plant field $(PLANT) file)
+$(if $(plant_file),,$(error there is no plant $(PLANT)))
+planted := $(if $(filter %.lua,$(plant_file)),common/library,$(basename \
+	$(plant_file)))
+LUA := $(if $(filter %.lua,$(plant_file)),$(OUT),build/gen)
+else
+LUA := build/gen
+endif
+
 # --- sources: a new file needs no edit here, but for the order of the Lua ---
 
-obj = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+obj = $(patsubst $(OBJ)/$(planted).o,$(OUT)/planted.o, \
+	$(patsubst %.c,$(OBJ)/%.o,$(1)))
 common_obj := $(call obj,$(wildcard common/*.c))
 worker_obj := $(call obj,$(wildcard worker/*.c))
 coordinator_obj := $(call obj,$(wildcard coordinator/*.c))
@@ -68,6 +85,7 @@ helper_bin := $(patsubst tests/helpers/%.c,$(OUT)/helpers/%, \
 lua_src := $(patsubst %,common/lua/%.lua,head record json run submit worker \
 	step take complete fail release timer reclaim control inspect list \
 	stats register)
+lua_src := $(patsubst $(plant_file),$(OUT)/$(plant_file),$(lua_src))
 programs := $(addprefix $(OUT)/,treadle treadle-worker treadle-coordinator)
 
 quiet = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)';)
@@ -89,7 +107,7 @@ $(OUT)/treadle-worker: $(worker_obj) $(OUT)/libtreadle.a
 $(OUT)/treadle-coordinator: $(coordinator_obj) $(OUT)/libtreadle.a
 	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
 
-$(OUT)/obj/%.o: %.c $(GEN)/flags.$(MODE) | $(GEN)/library.inc
+$(OBJ)/%.o: %.c $(GEN)/flags.$(MODE) | $(GEN)/library.inc
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(compile) -MMD -MP -c -o $@ $<
 
@@ -101,31 +119,42 @@ $(GEN)/flags.$(MODE): FORCE
 
 # --- embedded: the Lua library as bytes --------------------------------------
 
-$(GEN)/library.lua: $(lua_src)
+$(LUA)/library.lua: $(lua_src)
 	@mkdir -p $(@D)
 	$(call quiet,CAT,$@)cat $(lua_src) > $@
 
-$(GEN)/library.inc: $(GEN)/library.lua
+%/library.inc: %/library.lua
 	$(call quiet,EMBED,$@)od -An -v -tu1 $< | sed 's/  */,/g; s/^,//; s/$$/,/' > $@
 
-$(OUT)/obj/common/library.o: $(GEN)/library.inc
+$(OBJ)/common/library.o: $(GEN)/library.inc
+
+ifdef PLANT
+$(OUT)/$(plant_file): tests/plants/$(PLANT).plant tests/plants/plant \
+		$(plant_file)
+	$(call quiet,PLANT,$@)tests/plants/plant apply $(PLANT) $(OUT)
+
+$(OUT)/planted.o: $(OUT)/$(plant_file) $(LUA)/library.inc
+	$(call quiet,CC,$<)$(compile) -iquote $(LUA) \
+		-iquote $(dir $(planted)) -c -o $@ \
+		$(if $(filter %.lua,$<),common/library.c,$<)
+endif
 
 # --- tests -------------------------------------------------------------------
 
-$(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o \
+$(OUT)/unit/%: $(OBJ)/tests/unit/%.o \
 		$(filter-out %/main.o,$(worker_obj)) $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(unit_libs)
 
-$(OUT)/helpers/%: $(OUT)/obj/tests/helpers/%.o $(OUT)/libtreadle.a
+$(OUT)/helpers/%: $(OBJ)/tests/helpers/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
 
-$(OUT)/bench/%: $(OUT)/obj/bench/%.o $(OUT)/libtreadle.a
+$(OUT)/bench/%: $(OBJ)/bench/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
 
-$(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/libtreadle.a
+$(OUT)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -fsanitize=fuzzer -o $@ $^ $(common_libs)
 
@@ -186,4 +215,4 @@ FORCE:
 .PHONY: all test lint fuzz coverage bench demo docs install deps clean help \
 	built benches fuzzers FORCE
 .SECONDARY:
--include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
