@@ -15,9 +15,9 @@ struct slice library_text(void)
 }
 
 /* The version is written down once, in common/lua/head.lua. */
-int64_t library_version(void)
+int64_t library_version_of(struct slice text)
 {
-	struct slice text = library_text(), line;
+	struct slice line;
 	int64_t version = 0;
 
 	while (text.len) {
@@ -29,6 +29,13 @@ int64_t library_version(void)
 		if (slice_int(slice_trim(line), 1, INT32_MAX, &version) == 0)
 			break;
 	}
+	return version;
+}
+
+int64_t library_version(void)
+{
+	int64_t version = library_version_of(library_text());
+
 	must(version > 0);
 	return version;
 }

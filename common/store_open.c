@@ -261,3 +261,15 @@ int store_try(const struct config *c, const char *name, struct error *err)
 	must(!uv_loop_close(&loop));
 	return t.has_failed ? -1 : 0;
 }
+
+/* --- for who only looks --------------------------------------------------- */
+
+struct slice store_library(void)
+{
+	return library_text();
+}
+
+int64_t store_library_version(struct slice text)
+{
+	return library_version_of(text);
+}

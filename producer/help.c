@@ -45,8 +45,8 @@ static void wrap(const struct output *o, struct slice text, size_t at)
 }
 
 /* "  name   what it means", the meaning from column `at` on. */
-static void entry(const struct output *o, const char *name, size_t at,
-		  const char *help)
+void help_entry(const struct output *o, const char *name, size_t at,
+		const char *help)
 {
 	fputs("  ", o->file);
 	styled(o, STYLE_BOLD, name);
@@ -64,7 +64,7 @@ void help_overview(const struct output *o)
 	fputc('\n', o->file);                                                  \
 	styled(o, STYLE_DIM, title);                                           \
 	fputc('\n', o->file);
-#define VERB(verb) entry(o, verb_##verb.name, 13, verb_##verb.summary);
+#define VERB(verb) help_entry(o, verb_##verb.name, 13, verb_##verb.summary);
 #include "verbs.def"
 #undef GROUP
 #undef VERB
@@ -88,7 +88,7 @@ static void print_options(const struct output *o, const struct verb *v)
 	}
 	fputs("\noptions:\n", o->file);
 	for (size_t i = 0; i < count; i++)
-		entry(o, names[i], at + 4, v->options[i].help);
+		help_entry(o, names[i], at + 4, v->options[i].help);
 }
 
 static void print_examples(const struct output *o, const char *examples)
@@ -143,7 +143,7 @@ static void print_param(const struct output *o, const char *name,
 		if (*c >= 'A' && *c <= 'Z')
 			*c = (char)(*c - 'A' + 'a');
 	}
-	entry(o, name, 15, text);
+	help_entry(o, name, 15, text);
 }
 
 static void topic_steps(const struct output *o)
@@ -176,7 +176,7 @@ static void topic_failures(const struct output *o)
 		char name[32];
 		snprintf(name, sizeof(name), "%s%s", failure_text(i),
 			 failure_is_retried(i) ? " *" : "");
-		entry(o, name, 18, failure_meaning(i));
+		help_entry(o, name, 18, failure_meaning(i));
 	}
 }
 
@@ -199,7 +199,7 @@ static void topic_codes(const struct output *o)
 			char text[16];
 			snprintf(text, sizeof(text), "%d", code);
 			if (codes[i].code == code)
-				entry(o, text, 8, codes[i].meaning);
+				help_entry(o, text, 8, codes[i].meaning);
 		}
 	}
 }

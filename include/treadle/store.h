@@ -87,6 +87,11 @@ void store_ask(struct store *s, enum store_function f, const struct slice *args,
 	       size_t count, int64_t deadline_ms, store_answer_fn *on_answer,
 	       void *arg);
 
+/* The library that this program carries; the version that a text of it says,
+ * or 0. */
+struct slice store_library(void);
+int64_t store_library_version(struct slice text);
+
 /* The redis-cli line that a call stands for, quoted for a shell. */
 void store_explain(const struct store *s, enum store_function f,
 		   const struct slice *args, size_t count, struct buf *out);

@@ -260,6 +260,11 @@ until_state() { # RUN STATE [SECONDS]
 	wait_until "[ \"\$(run_state $1)\" = $2 ]" "${3:-20}"
 }
 
+# doctor_says_well NAME [ARGUMENT...]: a result; what it finds is shown if not.
+doctor_says_well() {
+	ok "$1" treadle doctor "${@:2}"
+}
+
 # --- the end -----------------------------------------------------------------
 
 # Ends PIDs: asks, asks again after 2 s, and after 20 s forces.

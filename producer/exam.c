@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "exam.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const run_state_names[RUN_STATES] = {
+	"running",
+	"done",
+	"failed",
+	"cancelled",
+};
+
+const char *const step_state_names[STEP_STATES] = {
+	"waiting", "ready", "running", "delayed", "done", "dead", "cancelled",
+};
+
+/* --- the run ------------------------------------------------------------- */
+
+static bool cut_number(struct slice *text, int64_t *number)
+{
+	return slice_int(slice_cut(text, ' '), 0, INT64_MAX, number) == 0;
+}
+
+/* "running 3", "failed 2 again" */
+static void read_state(struct exam *e, struct slice text)
+{
+	struct slice name = slice_cut(&text, ' ');
+
+	if (!cut_number(&text, &e->left) ||
+	    (text.len && !slice_is(text, "again")))
+		return;
+	for (int i = 0; i < RUN_STATES; i++) {
+		if (!slice_is(name, run_state_names[i]))
+			continue;
+		e->state = (enum run_state)i;
+		e->is_state_readable = true;
+	}
+}
+
+bool exam_read_run(struct exam *e)
+{
+	const struct reply *hash = &e->answers[ANSWER_HASH];
+	const struct {
+		const char *name;
+		struct slice *value;
+	} fields[] = {{"def", &e->definition},
+		      {"key", &e->key},
+		      {"finished_at", &e->finished_at},
+		      {"deadline_at", &e->deadline_at}};
+
+	e->is_state_readable = false;
+	for (size_t i = 0; i < countof(fields); i++)
+		*fields[i].value = SLICE("");
+	if (hash->type != REPLY_ARRAY || !hash->count)
+		return false;
+	for (size_t i = 0; i + 1 < hash->count; i += 2) {
+		struct slice name = hash->items[i].text;
+		for (size_t j = 0; j < countof(fields); j++) {
+			if (slice_is(name, fields[j].name))
+				*fields[j].value = hash->items[i + 1].text;
+		}
+		if (slice_is(name, "state"))
+			read_state(e, hash->items[i + 1].text);
+	}
+	return true;
+}
+
+/* --- its steps ----------------------------------------------------------- */
+
+static bool is_entry(struct slice text)
+{
+	int64_t number;
+
+	return slice_int(slice_cut(&text, '-'), 0, INT64_MAX, &number) == 0 &&
+	       slice_int(text, 0, INT64_MAX, &number) == 0;
+}
+
+/* "waiting 2", "waiting 2 1" */
+static bool read_waiting(struct step_facts *s, struct slice rest)
+{
+	int64_t attempts;
+
+	return cut_number(&rest, &s->left) &&
+	       (!rest.len || (cut_number(&rest, &attempts) && !rest.len));
+}
+
+/* "running 2 0 1732243342123-0 7f3k2m9q 1732243342125" */
+static bool read_record(struct step_facts *s, struct slice rest)
+{
+	struct slice state = slice_cut(&rest, ' ');
+	int64_t attempt, recoveries, number;
+
+	s->has_record = true;
+	for (s->state = 0; s->state < STEP_STATES; s->state++) {
+		if (slice_is(state, step_state_names[s->state]))
+			break;
+	}
+	if (s->state == STEP_STATES)
+		return false;
+	if (s->state == STEP_WAITING)
+		return read_waiting(s, rest);
+	if (!cut_number(&rest, &attempt) || !cut_number(&rest, &recoveries))
+		return false;
+	s->entry = slice_cut(&rest, ' ');
+	if (!is_entry(s->entry))
+		return false;
+	s->worker = slice_cut(&rest, ' ');
+	if (s->state == STEP_READY)
+		return !rest.len &&
+		       (!s->worker.len || slice_is(s->worker, "more"));
+	if (s->state == STEP_RUNNING)
+		return s->worker.len && cut_number(&rest, &number) && !rest.len;
+	return true;
+}
+
+/* "step:<name>" and its like; the number of the step, or PLAN_NONE. */
+static size_t step_of(const struct exam *e, struct slice name,
+		      const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	if (!slice_starts(name, prefix))
+		return PLAN_NONE;
+	return plan_find(e->plan,
+			 (struct slice){name.data + len, name.len - len});
+}
+
+static bool is_plain_field(struct slice name)
+{
+	static const char *const known[] = {
+		"state",       "workflow",    "def", "submitted_at",
+		"finished_at", "deadline_at", "key", "reason",
+	};
+
+	for (size_t i = 0; i < countof(known); i++) {
+		if (slice_is(name, known[i]))
+			return true;
+	}
+	return false;
+}
+
+static void tell_unknown(struct exam *e, const char *key, struct slice name)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s%.*s", key, TEXT(e->id));
+	finding(e->doctor, FIELD_UNKNOWN,
+		SUBJECT(.run = e->id, .key = slice_of(text)), "field %.*s",
+		TEXT(name));
+}
+
+static void read_field(struct exam *e, struct slice name, struct slice value)
+{
+	static const char *const others[] = {"again:", "progress:", "cost:"};
+	size_t i = step_of(e, name, "step:");
+
+	if (i != PLAN_NONE) {
+		e->steps[i].is_unreadable = !read_record(&e->steps[i], value);
+		return;
+	}
+	i = step_of(e, name, "dead:");
+	if (i != PLAN_NONE) {
+		e->steps[i].letter = value;
+		return;
+	}
+	for (i = 0; i < countof(others); i++) {
+		if (step_of(e, name, others[i]) != PLAN_NONE)
+			return;
+	}
+	if (!is_plain_field(name))
+		tell_unknown(e, "run:", name);
+}
+
+static void read_output(struct exam *e, struct slice name)
+{
+	size_t i = plan_find(e->plan, name);
+
+	if (i != PLAN_NONE)
+		e->steps[i].has_output = true;
+	else if (!slice_is(name, ".input") &&
+		 step_of(e, name, ".memo:") == PLAN_NONE)
+		tell_unknown(e, "out:", name);
+}
+
+void exam_read_steps(struct exam *e)
+{
+	const struct reply *hash = &e->answers[ANSWER_HASH];
+	const struct reply *out = &e->answers[ANSWER_OUT];
+
+	e->steps =
+		arena_calloc(&e->round, e->plan->count + 1, sizeof(*e->steps));
+	for (size_t i = 0; i < e->plan->count; i++)
+		e->steps[i].left = -1;
+	for (size_t i = 0; i + 1 < hash->count; i += 2)
+		read_field(e, hash->items[i].text, hash->items[i + 1].text);
+	for (size_t i = 0; i < out->count; i++)
+		read_output(e, out->items[i].text);
+}
+
+/* --- answers to questions ------------------------------------------------ */
+
+/* They are looked up in the order in which they were asked, mostly. */
+const struct reply *exam_answer(struct exam *e, enum question_kind kind,
+				struct slice a, struct slice b)
+{
+	for (size_t n = 0; n < e->count; n++) {
+		const struct question *q =
+			&e->questions[(e->hint + n) % e->count];
+		if (q->kind != kind || !slice_equal(q->a, a) ||
+		    !slice_equal(q->b, b))
+			continue;
+		e->hint = (e->hint + n + 1) % e->count;
+		return &e->answers[q->at];
+	}
+	return NULL;
+}
+
+/* Is a <= b, of entries "<ms>-<n>"? */
+static bool is_not_after(struct slice a, struct slice b)
+{
+	int64_t x[2] = {0}, y[2] = {0};
+
+	slice_int(slice_cut(&a, '-'), 0, INT64_MAX, &x[0]);
+	slice_int(a, 0, INT64_MAX, &x[1]);
+	slice_int(slice_cut(&b, '-'), 0, INT64_MAX, &y[0]);
+	slice_int(b, 0, INT64_MAX, &y[1]);
+	return x[0] < y[0] || (x[0] == y[0] && x[1] <= y[1]);
+}
+
+/* The member of an answer of XINFO that has that name, or empty. */
+static struct slice info_text(const struct reply *info, const char *name)
+{
+	for (size_t i = 0; i + 1 < info->count; i += 2) {
+		if (slice_is(info->items[i].text, name))
+			return info->items[i + 1].text;
+	}
+	return SLICE("");
+}
+
+struct entry_facts exam_entry(const struct reply *answers, struct slice entry)
+{
+	const struct reply *range = &answers[0], *pending = &answers[1];
+	const struct reply *groups = &answers[2];
+	struct entry_facts facts = {.consumer = SLICE("")};
+
+	facts.is_there = range->type == REPLY_ARRAY && range->count == 1;
+	if (pending->type == REPLY_ARRAY && pending->count == 1) {
+		facts.is_pending = true;
+		facts.consumer = pending->items[0].items[1].text;
+		return facts;
+	}
+	for (size_t i = 0; groups->type == REPLY_ARRAY && i < groups->count;
+	     i++) {
+		const struct reply *group = &groups->items[i];
+		if (slice_is(info_text(group, "name"), "workers"))
+			facts.is_skipped = is_not_after(
+				entry, info_text(group, "last-delivered-id"));
+	}
+	return facts;
+}

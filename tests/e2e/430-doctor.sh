@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The doctor names each damage that is done to the data, and nothing else.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cli.sh"
+P='treadle:{0}'
+start_redis
+start_coordinator
+start_worker
+
+# What there is: runs of every state, one step in each place.
+cat >"$files/held.yaml" <<END
+name: held
+steps:
+  hold: {exec: {command: [sh, -c, 'until [ -e "\$0" ]; do sleep 0.05; done', "$files/gate"]}}
+END
+cat >"$files/apart.yaml" <<'END'
+name: apart
+steps:
+  first: {queue: apart, pass: {value: 1}}
+  second: {needs: first, pass: {value: 2}}
+END
+sed 's/^name: stuck/name: late\ndeadline: 1h/' "$stuck" >"$files/late.yaml"
+done=$(treadle submit "$good" --key order-1)
+bad_run=$(treadle submit "$bad")
+delayed=$(treadle submit "$files/late.yaml")
+held_run=$(treadle submit "$files/held.yaml")
+ready=$(treadle submit "$files/apart.yaml")
+gone=$(treadle submit "$one")
+until_state "$done" done
+until_state "$bad_run" failed
+until_state "$gone" done
+wait_until '[ "$(step_field "$delayed" long state)" = delayed ]'
+wait_until '[ "$(step_field "$held_run" hold state)" = running ]'
+treadle cancel "$(treadle submit "$files/apart.yaml")" 2>/dev/null
+doctor_says_well 'a system at work is well'
+crash "$WORKER"
+crash "$COORDINATOR"
+touch "$files/gate"
+
+# Each damage is done to a copy: database 1 holds what was well.
+copy() { # FROM TO
+	redis -n "$2" FLUSHDB >/dev/null
+	redis -n "$1" EVAL "for _, key in ipairs(redis.call('KEYS', '*')) do
+		redis.call('COPY', key, key, 'DB', ARGV[1]) end" 0 "$2" >/dev/null
+}
+copy 0 1
+ids() { treadle doctor --data --json | jq -r '.id // empty' | sort -u | xargs; }
+is 'and so is what it leaves when it is killed' "$(ids)" ''
+
+# harm IDS COMMAND...: what the doctor finds after a command of redis-cli.
+harm() {
+	copy 1 0
+	redis "${@:2}" >/dev/null
+	is "${1:-nothing}: ${*:2:3}" "$(ids)" "$1"
+}
+field() { redis HGET "$P:run:$1" "$2"; }
+entry_of() { field "$1" "step:$2" | cut -d ' ' -f 4; } # RUN STEP
+worker=$(redis ZRANGE "$P:workers" 0 0)
+held=$(entry_of "$held_run" hold)
+waiting=$(entry_of "$ready" first)
+letter=$(field "$bad_run" dead:ship)
+definition=$(field "$done" def)
+
+# Runs
+harm run-unreadable HSET "$P:run:$done" state nonsense
+harm run-unreadable HSET "$P:run:$done" step:first 'done twice'
+harm 'counters-wrong run-unindexed' ZREM "$P:runs:done" "$done"
+harm run-unindexed ZADD "$P:runs:done" 7 "$done"
+harm 'counters-wrong index-stray' ZADD "$P:runs:failed" 0 "$done"
+harm 'counters-wrong index-stray' ZADD "$P:runs:done" 0 \
+	01m80000000000000000000000
+harm finished-wrong ZREM "$P:finished" "$done"
+harm finished-wrong ZADD "$P:finished" 7 "$done"
+harm finished-wrong ZADD "$P:finished" 7 "$held_run"
+harm deadline-wrong ZREM "$P:delayed" "$delayed/"
+harm deadline-wrong HDEL "$P:run:$delayed" deadline_at
+harm left-wrong HSET "$P:run:$ready" state 'running 1'
+harm needs-wrong HSET "$P:run:$ready" step:second 'waiting 2'
+harm 'entry-stray run-stuck step-nowhere' HDEL "$P:run:$ready" step:first
+harm field-unknown HSET "$P:run:$done" colour red
+harm field-unknown HSET "$P:out:$done" colour red
+
+# Steps
+harm step-nowhere XDEL "$P:queue:apart" "$waiting"
+harm step-nowhere ZREM "$P:delayed" "$delayed/long"
+harm step-skipped XGROUP CREATE "$P:queue:apart" workers '$'
+harm step-unheld XACK "$P:queue:default" workers "$held"
+harm 'pending-stray step-unheld' XDEL "$P:queue:default" "$held"
+harm 'entry-stray run-contradiction run-stuck' HSET "$P:run:$held_run" \
+	step:hold "cancelled 1 0 $held"
+harm output-missing HDEL "$P:out:$done" first
+harm output-stray HSET "$P:out:$ready" second x
+harm letter-missing XDEL "$P:dead" "$letter"
+
+# Queues
+harm entry-stray XADD "$P:queue:default" '*' run "$done" step first
+harm entry-stray XADD "$P:queue:default" '*' colour red
+harm 'group-missing step-unheld' XGROUP DESTROY \
+	"$P:queue:default" workers
+harm consumer-stray XGROUP CREATECONSUMER "$P:queue:default" workers nobody
+harm queue-unlisted SREM "$P:queues" apart
+harm paused-stray SADD "$P:paused" nothing
+
+# What waits for a time, dead letters, keys of idempotency
+harm delayed-stray ZADD "$P:delayed" 7 "$done/first"
+harm delayed-stray ZADD "$P:delayed" 7 nonsense
+harm letter-stray XADD "$P:dead" '*' run "$done" step first
+harm key-stray HSET "$P:keys" order-2 "$done 7"
+harm key-missing HDEL "$P:keys" order-1
+
+# Definitions, workers, totals
+harm definition-count HSET "$P:def:$definition" runs 7
+harm 'definition-count definition-unlisted' HSET "$P:def:$definition" runs 0
+harm definition-missing HDEL "$P:def:$definition" graph
+harm 'definition-count definition-missing' DEL "$P:def:$definition"
+harm 'pending-unwatched step-unwatched' EVAL "
+	redis.call('DEL', '$P:worker:$worker', '$P:workers')" 0
+harm 'pending-unwatched worker-stray' DEL "$P:worker:$worker"
+harm worker-stray ZADD "$P:stop:nobody" 7 "$held"
+harm counters-wrong HINCRBY "$P:counters" submitted 1
+harm bell-wrong EVAL "for i = 1, 2 do
+	redis.call('XADD', '$P:timer', '*', 'due', i) end" 0
+
+# Keys
+harm key-unknown SET "$P:colour" red
+harm key-unknown SET treadle:colour red
+harm '' SET colour red
+harm key-orphan HSET "$P:log:01m80000000000000000000000" a b
+harm key-expires EXPIRE "$P:run:$done" 1000
+harm key-expires EXPIRE "$P:queue:apart" 1000
+harm 'key-type step-nowhere' EVAL "
+	redis.call('SET', '$P:queue:apart', 'red')" 0
+harm lead-stuck SET "$P:lead:promote" nobody
+
+copy 1 0
+is 'each mends by undoing it' "$(ids)" ''
+done_testing
