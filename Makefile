@@ -82,9 +82,9 @@ fuzz_bin := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*.c))
 bench_bin := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 helper_bin := $(patsubst tests/helpers/%.c,$(OUT)/helpers/%, \
 	$(wildcard tests/helpers/*.c))
-lua_src := $(patsubst %,common/lua/%.lua,head record json run submit worker \
-	step take complete fail release timer reclaim control inspect list \
-	stats register)
+lua_src := $(patsubst %,common/lua/%.lua,head record json run recent submit \
+	worker step take complete fail release timer reclaim control inspect \
+	list stats register)
 lua_src := $(patsubst $(plant_file),$(OUT)/$(plant_file),$(lua_src))
 programs := $(addprefix $(OUT)/,treadle treadle-worker treadle-coordinator)
 

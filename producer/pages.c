@@ -29,6 +29,7 @@ int pages_begin(struct pages *p, const struct call *c, struct error *err)
 				 "with",
 				 cursor.data);
 	set_cursor(p, cursor);
+	bar_begin(&p->bar, &c->talk, "searched");
 	return 0;
 }
 
@@ -38,6 +39,11 @@ static int each_item(struct pages *p, jv answer,
 	int count = answer_count(answer, p->member);
 	int rc = 0;
 
+	p->searched += answer_int(answer, "examined", 0);
+	if (count > 0)
+		bar_end(&p->bar);
+	else
+		bar_update(&p->bar, p->searched, -1);
 	for (int i = 0; i < count && rc == 0; i++)
 		rc = on_item(arg, answer_item(answer, p->member, i));
 	p->left -= count;
@@ -51,6 +57,7 @@ int pages_each(struct pages *p, int64_t limit,
 	int rc = 0;
 
 	p->left = limit;
+	p->searched = 0;
 	while (rc == 0 && p->left > 0) {
 		jv answer;
 		snprintf(p->page, sizeof(p->page), "%d",
@@ -64,6 +71,7 @@ int pages_each(struct pages *p, int64_t limit,
 		if (!*p->next)
 			break;
 	}
+	bar_end(&p->bar);
 	return rc;
 }
 

@@ -2,6 +2,7 @@
 #ifndef PRODUCER_PAGES_H
 #define PRODUCER_PAGES_H
 
+#include "bar.h"
 #include "call.h"
 #include "dialogue.h"
 
@@ -10,6 +11,7 @@
  *
  * The library examines a bounded number of entries in one call; so a page
  * may be short, or empty, and yet not be the last. Memory holds one page.
+ * Where finding takes long, a line on the terminal says how far it has come.
  */
 #define PAGE_MAX 500
 
@@ -21,8 +23,10 @@ struct pages {
 	size_t args_count;
 	size_t cursor, limit; /* which of them these two are */
 	int64_t left;         /* items still wanted */
-	char next[64];        /* the cursor; "" at the end */
-	char page[8];         /* the limit, as text */
+	int64_t searched;     /* items that were looked at */
+	struct bar bar;
+	char next[64]; /* the cursor; "" at the end */
+	char page[8];  /* the limit, as text */
 };
 
 /*

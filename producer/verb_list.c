@@ -137,9 +137,11 @@ const struct verb verb_list = {
 	.args_max = 0,
 	.summary = "list runs, the newest first",
 	.details = "AGE is the time since the run was submitted, TOOK how "
-		   "long it was under way. Where there may be more, the last "
-		   "line says how to go on; with --json it is an object with "
-		   "the cursor alone.",
+		   "long it was under way. --older and --newer go by the time "
+		   "in the ids, by which runs are sorted: that of whoever "
+		   "submitted them. Where there may be more, the last line "
+		   "says how to go on; with --json it is an object with the "
+		   "cursor alone.",
 	.options = options,
 	.examples = "treadle list --state failed --newer 24h\n"
 		    "treadle list --workflow book --limit 1000 --json",

@@ -20,6 +20,7 @@ function submit.define(p, args)
     'name', graph.name, 'runs', 0, 'defined_at', now)
   call('ZADD', p .. 'definitions', now, digest)
   call_many('SADD', p .. 'queues', nil, graph.queues)
+  recent.count_definition(p, graph.name, 1)
   return status('OK')
 end
 
@@ -75,7 +76,7 @@ local function check_submissions(args)
   end
 end
 
--- One submission. users counts new runs by digest; false: not stored.
+-- One submission. users has the new runs of each digest; false: not stored.
 local function submit_one(batch, users, args, i, now, now_text)
   local p = batch.p
   local id, digest, input, key = args[i], args[i + 1], args[i + 2], args[i + 3]
@@ -86,7 +87,7 @@ local function submit_one(batch, users, args, i, now, now_text)
   end
   if users[digest] == nil then
     -- What is kept in Lua may be gone from Redis: FLUSHALL, sweep.
-    users[digest] = call('EXISTS', p .. 'def:' .. digest) == 1 and 0
+    users[digest] = call('EXISTS', p .. 'def:' .. digest) == 1 and {}
   end
   local graph = users[digest] and definition.get(p, digest)
   if not graph then
@@ -100,7 +101,7 @@ local function submit_one(batch, users, args, i, now, now_text)
   if content then
     call('HSET', p .. 'keys', key, id .. ' ' .. content)
   end
-  users[digest] = users[digest] + 1
+  users[digest][#users[digest] + 1] = id
   return 'CREATED ' .. id
 end
 
@@ -118,10 +119,11 @@ function submit.submit(p, args)
   for i = 1, #args, 5 do
     answers[#answers + 1] = submit_one(batch, users, args, i, now, now_text)
   end
-  for digest, increment in pairs(users) do
-    if increment and increment > 0 then
-      run.use_definition(p, digest, increment, now_text)
-      created = created + increment
+  for digest, ids in pairs(users) do
+    if ids and #ids > 0 then
+      run.use_definition(p, digest, #ids, now_text)
+      recent.add(p, definition.get(p, digest).name, ids)
+      created = created + #ids
     end
   end
   if created > 0 then

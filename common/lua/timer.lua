@@ -129,8 +129,10 @@ local function sweep_definitions(p, now, limit)
   local removed = 0
   for _, digest in ipairs(idle) do
     call('ZREM', p .. 'definitions', digest)
-    if tonumber(call('HGET', p .. 'def:' .. digest, 'runs') or 0) <= 0 then
+    local v = call('HMGET', p .. 'def:' .. digest, 'runs', 'name')
+    if v[2] and tonumber(v[1] or 0) <= 0 then
       call('DEL', p .. 'def:' .. digest)
+      recent.count_definition(p, v[2], -1)
       removed = removed + 1
     end
   end

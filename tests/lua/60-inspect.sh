@@ -35,7 +35,9 @@ is 'a state filters' \
 is 'a workflow filters' \
 	"$(look list '' '' 9 other | query '.runs | length')" 0
 is 'an age filters' \
-	"$(look list '' '' 9 '' 3600000 | query '.runs | length')" 0
+	"$(look list '' '' 9 '' '' 3600000 | query '.runs | length')" 0
+is 'it is that of the ids' \
+	"$(look list '' '' 9 '' 3600000 | query '.runs | length')" 5
 like 'an unknown state is refused' "$(look list lost '' 9 2>&1)" '^USAGE '
 is 'ids are found by their beginning' \
 	"$(look find "$(run_id 5 | cut -c 1-23)" | query '.runs | length')" 5
@@ -48,6 +50,35 @@ is 'workers say who they are' "$(look workers |
 is 'totals agree' "$(look stats |
 	query '"\(.runs.running) \(.runs.cancelled) \(.counters.submitted)"')" \
 	'4 1 5'
+fail_letters() { # RUN...: each dies
+	local id
+	for id; do
+		call submit "$id" one '' '' 0 >/dev/null
+	done
+	for id; do
+		take w1
+		fail_step w1 -1 >/dev/null
+	done
+}
+letters() { look dead "$@" | query '[.dead[].run] | join(",")'; }
+redis DEL "$P:queue:q" >/dev/null
+register w1 >/dev/null
+fail_letters "$(run_id 11)" "$(run_id 12)" "$(run_id 13)"
+is 'dead letters have the newest first' "$(letters '' 2)" \
+	"$(run_id 13),$(run_id 12)"
+is 'a page of them goes on' \
+	"$(letters "$(look dead '' 2 | query .cursor)" 2)" "$(run_id 11)"
+is 'those of a run are found' "$(letters '' 9 '' '' '' '' "$(run_id 12)")" \
+	"$(run_id 12)"
+is 'without looking at others' \
+	"$(look dead '' 9 '' '' '' '' "$(run_id 12)" | query .examined)" 1
+is 'of another run there are none' \
+	"$(letters '' 9 '' '' '' '' "$(run_id 5)")" ''
+is 'none is an hour old' "$(letters '' 9 '' '' '' 3600000)" ''
+is 'all are older than nothing' "$(letters '' 9 '' '' '' -60000)" \
+	"$(run_id 13),$(run_id 12),$(run_id 11)"
+is 'a class filters' "$(letters '' 9 '' '' timeout)" ''
+like 'a cursor that is none' "$(look dead abc 9 2>&1)" '^USAGE '
 like 'nobody is no run' "$(look status nobody 2>&1)" '^ABSENT '
 like 'one key is required' \
 	"$(redis FCALL_RO treadle_version 0 2>&1)" '^USAGE '
