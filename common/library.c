@@ -40,10 +40,11 @@ int64_t library_version(void)
 	return version;
 }
 
-void library_load_command(struct command *c)
+void library_load_command(struct command *c, bool replaces)
 {
 	command_init(c, "FUNCTION");
 	command_text(c, "LOAD");
-	command_text(c, "REPLACE");
+	if (replaces)
+		command_text(c, "REPLACE");
 	command_slice(c, library_text());
 }

@@ -2,6 +2,7 @@
 #ifndef TREADLE_STORE_CALL_H
 #define TREADLE_STORE_CALL_H
 
+#include "treadle/crypto.h"
 #include "treadle/store_worker.h"
 
 /*
@@ -22,8 +23,16 @@ struct store {
 	bool is_checking;        /* the library's version is being asked for */
 	bool is_loading;         /* the library is being loaded */
 	bool asks_again;         /* for the version, after that */
+	bool lacks_function;     /* the library that is there */
+	bool is_outdated;        /* redis has a newer library than ours */
 	int64_t load_refused_at; /* monotonic, or -1 */
-	struct error load_error;
+	struct error load_error; /* why a function is not there */
+	store_outdated_fn *on_outdated;
+	void *outdated_arg;
+
+	/* Who repeats what can be done but once: control.lua. */
+	char caller[WORKER_ID_LEN + 1]; /* "" before the first such call */
+	int64_t once;                   /* how many of these */
 
 	/* What answers are unpacked into; grows, and is kept. */
 	struct taken *taken;
@@ -75,8 +84,5 @@ void store_explain_failure(const struct store *s, enum store_function f,
 
 /* Sets what redis_start() is to tell us. */
 void store_open_options(struct store *s, struct redis_options *o);
-
-/* Begins to check the server and the library, if that is not being done. */
-void store_check(struct store *s);
 
 #endif

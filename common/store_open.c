@@ -16,10 +16,13 @@
  *                            `--load-'
  *
  * A library that is missing shows itself by "Function not found", here as
- * later: it is loaded, and whatever was refused is sent again by redis.c.
+ * later: it is loaded, and whatever was refused is sent again by redis.c. A
+ * library that is there, but lacks a function, may be a newer one: so it is
+ * replaced only after its version was asked for.
  */
 #define LOAD_PAUSE_MS 5000 /* after a refusal that waiting may not mend */
 #define NOT_FOUND "ERR Function not found"
+#define IS_THERE "already exists"
 
 static void ask_version(struct store *s);
 
@@ -50,6 +53,26 @@ static void finish(struct store *s, const struct error *err)
 
 /* --- the library --------------------------------------------------------- */
 
+static bool is_there(const struct redis_failure *failure)
+{
+	return failure && failure->cause == REDIS_REFUSED &&
+	       memmem(failure->text.data, failure->text.len, IS_THERE,
+		      strlen(IS_THERE));
+}
+
+/* There is a library without a function that we called. */
+static void on_there(struct store *s)
+{
+	bool is_waiting = s->asks_again;
+
+	s->lacks_function = true;
+	s->asks_again = false;
+	if (is_waiting)
+		ask_version(s);
+	else
+		store_check(s);
+}
+
 static void on_loaded(void *arg, const struct reply *reply,
 		      const struct redis_failure *failure)
 {
@@ -59,6 +82,10 @@ static void on_loaded(void *arg, const struct reply *reply,
 	s->is_loading = false;
 	if (failure && failure->cause == REDIS_STOPPED)
 		return;
+	if (is_there(failure)) {
+		on_there(s);
+		return;
+	}
 	if (failure) {
 		s->load_error = failure->error;
 		error_prefix(&s->load_error, "cannot load the library: ");
@@ -68,6 +95,7 @@ static void on_loaded(void *arg, const struct reply *reply,
 			log_error("library refused", NULL, "%s",
 				  s->load_error.text);
 	} else {
+		s->lacks_function = false;
 		log_info("library loaded", NULL, "version %lld",
 			 (long long)library_version());
 	}
@@ -79,7 +107,7 @@ static void on_loaded(void *arg, const struct reply *reply,
 }
 
 /* True if the library is being loaded; false if that was just refused. */
-static bool load(struct store *s)
+static bool load(struct store *s, bool replaces)
 {
 	struct call_options o = opening(s);
 	struct command c;
@@ -95,7 +123,7 @@ static bool load(struct store *s)
 			 "loading them");
 	s->is_loading = true;
 	s->load_refused_at = -1;
-	library_load_command(&c);
+	library_load_command(&c, replaces);
 	redis_call(s->redis, &c, &o, on_loaded, s);
 	return true;
 }
@@ -104,27 +132,54 @@ static bool on_refused(void *arg, struct slice text)
 {
 	struct store *s = arg;
 
-	return slice_starts(text, NOT_FOUND) && load(s);
+	return slice_starts(text, NOT_FOUND) && !s->is_outdated &&
+	       load(s, false);
+}
+
+static void refuse_newer(struct store *s, int64_t version)
+{
+	store_outdated_fn *on_outdated = s->on_outdated;
+	struct error *err = &s->load_error;
+
+	if (s->is_outdated && !s->on_open) {
+		s->is_checking = false; /* as was said */
+		return;
+	}
+	s->is_outdated = true;
+	error_set(err, ERR_USAGE,
+		  "this program speaks version %lld of the library, redis has "
+		  "%lld: upgrade the program",
+		  (long long)library_version(), (long long)version);
+	if (s->on_open || !on_outdated) {
+		finish(s, err);
+		return;
+	}
+	s->is_checking = false;
+	s->on_outdated = NULL;
+	on_outdated(s->outdated_arg, err);
 }
 
 /* An older library is replaced, and then asked again. */
 static void judge_version(struct store *s, int64_t version)
 {
-	struct error err;
-
 	if (version > library_version()) {
-		error_set(&err, ERR_USAGE,
-			  "this program speaks version %lld of the library, "
-			  "redis has %lld: upgrade the program",
-			  (long long)library_version(), (long long)version);
-		finish(s, &err);
-	} else if (version == library_version()) {
-		finish(s, NULL);
-	} else if (load(s)) {
-		s->asks_again = true;
-	} else {
-		finish(s, &s->load_error);
+		refuse_newer(s, version);
+		return;
 	}
+	s->is_outdated = false;
+	if (version == library_version() && !s->lacks_function)
+		finish(s, NULL);
+	else if (load(s, true))
+		s->asks_again = true;
+	else
+		finish(s, &s->load_error);
+}
+
+void store_on_outdated(struct store *s, store_outdated_fn *on_outdated,
+		       void *arg)
+{
+	s->on_outdated = on_outdated;
+	s->outdated_arg = arg;
 }
 
 static void on_version(void *arg, const struct reply *reply,

@@ -49,6 +49,18 @@ void coordinator_stop(struct coordinator *c)
 	coordinator_goodbye_done(c);
 }
 
+/* Another one of the newer version has its duties from now on. */
+static void on_outdated(void *arg, const struct error *err)
+{
+	struct coordinator *c = arg;
+
+	if (c->is_stopping)
+		return;
+	log_error("coordinator outdated", NULL, "%s; it stops", err->text);
+	c->exit_code = error_exit_code(err->kind);
+	coordinator_stop(c);
+}
+
 static void on_open(void *arg, const struct error *err)
 {
 	struct coordinator *c = arg;
@@ -85,6 +97,7 @@ int coordinator_start(struct coordinator *c, uv_loop_t *loop,
 	janitor_start(&c->janitor, c);
 	c->store = store_start(loop, config, "treadle-coordinator", -1, on_open,
 			       c);
+	store_on_outdated(c->store, on_outdated, c);
 	routes_init(&c->routes, c->store);
 	if (c->http)
 		log_info("coordinator listening", NULL, "%s",

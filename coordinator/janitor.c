@@ -26,10 +26,21 @@ static int64_t on_swept(struct duty *d, jv answer)
 	return answer_is_true(answer, "more") ? 0 : DUTY_LATER;
 }
 
+/*
+ * A library may be replaced while nobody loses a connection: a good time to
+ * look, whoever leads.
+ */
+static void begin(struct duty *d)
+{
+	store_check(d->coordinator->store);
+	duty_call(d);
+}
+
 static const struct duty_kind sweep = {
 	.name = "sweep",
 	.function = STORE_sweep,
 	.limit = SWEEP_MAX,
+	.begin = begin,
 	.on_answer = on_swept,
 };
 

@@ -57,6 +57,7 @@ struct worker {
 	uv_timer_t wake;     /* makes a turn happen at a time */
 	uv_timer_t patience; /* while draining */
 	bool is_forced;      /* draining: nothing may finish any more */
+	bool is_unasked;     /* draining, but nobody has told it to yet */
 	bool is_letting_go;  /* closing: kinds still hold attempts */
 	int closing;         /* parts that have not closed yet */
 };
@@ -81,6 +82,7 @@ int64_t worker_free_slots(const struct worker *w);
 
 /* drain.c */
 void drain_begin(struct worker *w);
+void drain_asked(struct worker *w);
 void drain_force(struct worker *w); /* nothing may finish any more */
 void drain_turn(struct worker *w);  /* goes on once all is said */
 /* Leaves; also right behind a registration that is not answered yet. */

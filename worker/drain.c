@@ -37,7 +37,8 @@ static void give_up(struct worker *w)
 		  w->phase == WORKER_OPENING ? "Redis was never reached"
 					     : "Redis does not answer",
 		  w->id);
-	w->exit_code = error_exit_code(ERR_UNAVAILABLE);
+	if (!w->exit_code)
+		w->exit_code = error_exit_code(ERR_UNAVAILABLE);
 	worker_close(w);
 }
 
@@ -61,6 +62,13 @@ void drain_begin(struct worker *w)
 	uv_timer_start(&w->patience, on_impatient, (uint64_t)grace, 0);
 	fetch_interrupt(&w->fetch);
 	table_each(&w->table, stop_unstarted, NULL);
+}
+
+/* It drained by itself; this is the first that it is told to. */
+void drain_asked(struct worker *w)
+{
+	w->is_unasked = false;
+	log_info("worker told to drain", NULL, "as it does already");
 }
 
 void drain_force(struct worker *w)

@@ -4,11 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "treadle/clock.h"
 #include "treadle/log.h"
 
 #include "core.h"
 
-enum { BUSY_MS = 1000, REFUSED_PAUSE_MS = 1000 };
+enum { BUSY_MS = 1000, REFUSED_PAUSE_MS = 1000, CHECK_MS = 60000 };
 
 static bool is_busy(const struct worker *w)
 {
@@ -40,7 +41,7 @@ static void arm(struct worker *w, int64_t ms)
 
 void lease_start(struct worker *w)
 {
-	w->lease = (struct lease){0};
+	w->lease = (struct lease){.checked_at = clock_monotonic_ms()};
 	uv_timer_init(w->loop, &w->lease.timer);
 	w->lease.timer.data = w;
 }
@@ -105,6 +106,20 @@ static void cancel(struct attempt *a, void *arg)
 	}
 }
 
+/* A library may be replaced while nobody loses a connection. */
+static void check_now_and_then(struct worker *w)
+{
+	int64_t now = clock_monotonic_ms();
+	int64_t period = 4 * w->config->worker.lease;
+
+	if (period > CHECK_MS)
+		period = CHECK_MS;
+	if (now - w->lease.checked_at < period)
+		return;
+	w->lease.checked_at = now;
+	store_check(w->store);
+}
+
 static void on_beat(void *arg, const struct beat *beat,
 		    const struct redis_failure *failure)
 {
@@ -120,6 +135,7 @@ static void on_beat(void *arg, const struct beat *beat,
 		return;
 	}
 	worker_heard(w, beat->now);
+	check_now_and_then(w);
 	if (beat->is_lost) {
 		worker_lost(w);
 		return;

@@ -16,6 +16,7 @@ struct lease {
 	bool is_registered;
 	bool is_registering, is_beating; /* a call is under way */
 	bool is_hurried;                 /* the timer runs at the busy pace */
+	int64_t checked_at;              /* when the library was, monotonic */
 };
 
 void lease_start(struct worker *w);

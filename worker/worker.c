@@ -138,6 +138,27 @@ static void on_open(void *arg, const struct error *err)
 	lease_register(w);
 }
 
+/*
+ * Redis was given a newer library: what is in progress may be ended by it,
+ * but whatever is begun now is better begun by a program that knows it.
+ */
+static void on_outdated(void *arg, const struct error *err)
+{
+	struct worker *w = arg;
+
+	if (w->phase == WORKER_CLOSING)
+		return;
+	log_error("worker outdated", NULL,
+		  "%s; it takes no more work and ends after its %zu "
+		  "attempts",
+		  err->text, w->table.count);
+	w->exit_code = error_exit_code(err->kind);
+	if (w->phase == WORKER_DRAINING || w->phase == WORKER_LEAVING)
+		return;
+	worker_stop(w);
+	w->is_unasked = w->phase == WORKER_DRAINING;
+}
+
 void worker_registered(struct worker *w)
 {
 	if (w->phase != WORKER_OPENING) {
@@ -174,6 +195,7 @@ void worker_start(struct worker *w, uv_loop_t *loop,
 	w->turn.data = w;
 	uv_prepare_start(&w->turn, on_turn);
 	w->store = store_start(loop, config, "treadle-worker", -1, on_open, w);
+	store_on_outdated(w->store, on_outdated, w);
 }
 
 void worker_stop(struct worker *w)
@@ -184,6 +206,8 @@ void worker_stop(struct worker *w)
 		worker_close(w);
 	else if (w->phase == WORKER_RUNNING)
 		drain_begin(w);
+	else if (w->phase == WORKER_DRAINING && w->is_unasked)
+		drain_asked(w);
 	else if (w->phase == WORKER_DRAINING && !w->is_forced)
 		drain_force(w);
 }

@@ -39,6 +39,17 @@ struct store *store_start(uv_loop_t *loop, const struct config *c,
 void store_stop(struct store *s, void (*on_stopped)(void *arg), void *arg);
 
 /*
+ * Checks server and library once more, as after each reconnect; returns at
+ * once. A policy that evicts is logged. If redis was given a newer library
+ * than ours, on_outdated comes, at most once: what is begun may be ended, for
+ * a library accepts what the one before it did, but nothing more should be.
+ */
+typedef void store_outdated_fn(void *arg, const struct error *err);
+void store_on_outdated(struct store *s, store_outdated_fn *on_outdated,
+		       void *arg);
+void store_check(struct store *s);
+
+/*
  * Opens a store on a loop of its own and closes it again, for --check: 0, or
  * why it can't be used within redis.timeout.
  */

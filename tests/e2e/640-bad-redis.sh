@@ -203,7 +203,14 @@ is 'the library is newer: and stays' "$(version)" 99
 look_from_here
 drop_connections
 both_say 'the library is newer' 'error .*redis has 99: upgrade the program'
+for pid in "$WORKER" "$COORDINATOR"; do # what they ran meanwhile: 645
+	wait_until "! is_running $pid" 20
+	reap "$pid"
+	is 'the library is newer: who ran ends' "$STATUS" 2
+done
 redis FUNCTION DELETE treadle >/dev/null
+start_coordinator
+start_worker
 begin_work
 end_work 'the library is newer'
 
