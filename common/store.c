@@ -15,13 +15,16 @@
 static const struct {
 	const char *name;
 	const char *command;
+	bool is_once; /* a repeat must say that it is one */
 } functions[] = {
-#define WRITE "FCALL"
-#define READ "FCALL_RO"
+#define WRITE "FCALL", false
+#define ONCE "FCALL", true
+#define READ "FCALL_RO", false
 #define FUNCTION(name, access, arguments, help) {"treadle_" #name, access},
 #include "treadle/functions.def"
 #undef FUNCTION
 #undef READ
+#undef ONCE
 #undef WRITE
 };
 
@@ -315,6 +318,17 @@ static bool read_answer(struct store_call *call, const struct reply *reply,
 	return true;
 }
 
+/* Which call this is, so that a repeat of it is known: control.lua. */
+static void add_once(struct store *s, struct command *c)
+{
+	char text[64];
+
+	if (!s->caller[0])
+		worker_id_new(s->caller);
+	snprintf(text, sizeof(text), "once:%s.%" PRId64, s->caller, ++s->once);
+	command_text(c, text);
+}
+
 void store_ask(struct store *s, enum store_function f, const struct slice *args,
 	       size_t count, int64_t deadline_ms, store_answer_fn *on_answer,
 	       void *arg)
@@ -328,6 +342,8 @@ void store_ask(struct store *s, enum store_function f, const struct slice *args,
 	store_begin(s, f, &c);
 	for (size_t i = 0; i < count; i++)
 		command_slice(&c, args[i]);
+	if (functions[f].is_once)
+		add_once(s, &c);
 	store_send(s, &c, &call, deadline_ms);
 }
 

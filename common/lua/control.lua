@@ -1,6 +1,31 @@
 -- Operators: cancel, retry, forget, drop, pause and resume.
+--
+-- Who did not hear the answer calls again. Most functions then answer as they
+-- did before; retry, forget and drop would find nothing left to do. So their
+-- callers say who calls, and which of his calls it is, in a last argument
+-- `once:<caller>.<number>`: the last answer to each caller is kept a while.
 
 local control = {}
+
+local ONCE = '^once:(%w+)%.(%d+)$'
+local ONCE_MS = 600000
+
+-- A function that does what body does, but for each `once:` a single time.
+local function once(body)
+  return function(p, args)
+    local caller, number = string.match(args[#args] or '', ONCE)
+    if not caller then
+      return body(p, args)
+    end
+    local key = p .. 'once:' .. caller
+    local last, answer = string.match(call('GET', key) or '', '^(%d+) (.*)$')
+    if last ~= number then
+      answer = body(p, { unpack(args, 1, #args - 1) })
+      call('SET', key, number .. ' ' .. answer, 'PX', ONCE_MS)
+    end
+    return answer
+  end
+end
 
 -- A run that must be there: its fields, with `graph`, and its state, how many
 -- steps are left, and whether it was retried before.
@@ -122,10 +147,10 @@ local function reopen(p, id, of, state, left, now)
 end
 
 -- Tries a run again: its steps that aren't done or, with STEP, that step and
--- all behind it as well. RUN [STEP]. Returns JSON: run, state, steps.
+-- all behind it as well. RUN [STEP] [ONCE]. Returns JSON: run, state, steps.
 -- Afterwards: the run is running; finished steps keep their checkpoints.
-function control.retry(p, args)
-  local id, from = args[1], args[2]
+control.retry = once(function(p, args)
+  local id, from = args[1], optional(args, 2)
   local of, state = get_run(p, id)
   if state == 'running' then
     complain('CONFLICT', 'run %s is still running', id)
@@ -154,10 +179,10 @@ function control.retry(p, args)
   reopen(p, id, of, state, left, (clock()))
   return json.object('run', json.text(id), 'state', '"running"',
     'steps', json.texts(names))
-end
+end)
 
--- Removes a finished run and all that is of it. RUN. Returns JSON: run.
-function control.forget(p, args)
+-- Removes a finished run and all that is of it. RUN [ONCE]. Returns JSON: run.
+control.forget = once(function(p, args)
   local id = args[1]
   local state = call('HGET', p .. 'run:' .. (id or ''), 'state')
   if not state then
@@ -169,11 +194,11 @@ function control.forget(p, args)
   run.remove(batch, id, clock())
   batch_end(batch)
   return json.object('run', json.text(id))
-end
+end)
 
--- Removes a dead letter; its run stays, failed. ENTRY. Returns JSON: entry,
--- run, step.
-function control.drop(p, args)
+-- Removes a dead letter; its run stays, failed. ENTRY [ONCE]. Returns JSON:
+-- entry, run, step.
+control.drop = once(function(p, args)
   local entry = args[1] or ''
   if not string.match(entry, '^%d+%-%d+$') then
     complain('USAGE', 'a dead letter is named by its entry, as 1732243342123-0')
@@ -190,7 +215,7 @@ function control.drop(p, args)
   call('HDEL', p .. 'run:' .. of.run, 'dead:' .. of.step)
   return json.object('entry', json.text(entry), 'run', json.text(of.run),
     'step', json.text(of.step))
-end
+end)
 
 local function set_paused(p, queue, is_paused)
   if not queue or call('SISMEMBER', p .. 'queues', queue) == 0 then

@@ -69,6 +69,32 @@ is 'a dead letter can be dropped' "$(call drop "$letter" | query .run)" "$r"
 like 'once' "$(call drop "$letter" 2>&1)" '^ABSENT '
 is 'its run stays failed' "$(field "$r" state)" 'failed 1'
 
+# Whose answer was lost calls again, and says that it is the same call.
+r=$(run_id 5)
+call submit "$r" one '' '' 0 >/dev/null
+take w1
+fail_step w1 -1 >/dev/null
+answer=$(call retry "$r" '' once:me.1)
+like 'a retry' "$answer" '"state":"running"'
+is 'a repeat of it is answered alike' "$(call retry "$r" '' once:me.1)" "$answer"
+is 'and nothing was done again' "$(redis XLEN "$P:queue:q")" 1
+like 'another call is not a repeat' "$(call retry "$r" once:me.2 2>&1)" \
+	'^CONFLICT '
+like 'nor is that of somebody else' "$(call retry "$r" once:you.1 2>&1)" \
+	'^CONFLICT '
+like 'a repeat knows its own number alone' \
+	"$(call retry "$(run_id 99)" once:me.11 2>&1)" '^ABSENT '
+take w1
+fail_step w1 -1 >/dev/null
+letter=$(redis FCALL_RO treadle_dead 1 "$P" '' 1 | query '.dead[0].entry')
+answer=$(call drop "$letter" once:me.3)
+is 'a drop is repeated' "$(call drop "$letter" once:me.3)" "$answer"
+answer=$(call forget "$r" once:me.4)
+is 'and so is a forget' "$(call forget "$r" once:me.4)" "$answer"
+like 'whatever else is there' "$(redis KEYS "*$r*")" '^$'
+is 'what is remembered goes by itself' "$(redis PTTL "$P:once:me" |
+	awk '{ print ($1 > 0 && $1 <= 600000) }')" 1
+
 wait_until "call sweep c1 1000 100 1 1000000 | jq -e '.removed >= 0' &&
 	[ \"\$(redis ZCARD '$P:finished')\" = 0 ]"
 is 'a sweep leaves no key of any run' \
