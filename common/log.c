@@ -28,6 +28,7 @@
 #define LINE_LEN_MAX ((size_t)1 << 15)
 #define PENDING_MAX (2 * LINE_LEN_MAX)
 #define FLUSH_WAIT_MS 200
+#define SECRET_MIN 4      /* a shorter one stands in ordinary words */
 #define SECRET_LINE_MIN 8 /* a shorter one may be a mere bracket */
 #define REST_MIN ((size_t)6)
 
@@ -124,10 +125,27 @@ static bool mask(struct slice secret)
 	return true;
 }
 
+static void warn_of_short(void)
+{
+	static bool is_said;
+
+	if (!is_said)
+		log_warn("secret not masked", NULL,
+			 "it has fewer than %d characters, which stand in "
+			 "ordinary words; this is said once",
+			 SECRET_MIN);
+	is_said = true;
+}
+
 void log_mask(const char *secret)
 {
 	struct slice rest = slice_of(secret), line;
 
+	if (rest.len < SECRET_MIN) {
+		if (rest.len)
+			warn_of_short();
+		return;
+	}
 	if (!mask(rest))
 		return;
 	while (rest.len) {
@@ -139,7 +157,6 @@ void log_mask(const char *secret)
 
 static void redact_one(struct buf *text, struct slice secret)
 {
-	size_t stars = secret.len < 3 ? secret.len : 3;
 	char *from = text->data, *to = from, *end = from + text->len, *found;
 	size_t len;
 
@@ -147,8 +164,8 @@ static void redact_one(struct buf *text, struct slice secret)
 			       secret.len))) {
 		len = (size_t)(found - from);
 		memmove(to, from, len);
-		memset(to + len, '*', stars);
-		to += len + stars;
+		memset(to + len, '*', 3);
+		to += len + 3;
 		from = found + secret.len;
 	}
 	if (to == from)

@@ -34,7 +34,8 @@ bool log_is_on(enum log_level level);
 /*
  * From now on no line shows this text: it is replaced by "***". Copied. Nor
  * does one show it as JSON would, a line of it that is long enough to tell,
- * or what is left of it where a text was cut.
+ * or what is left of it where a text was cut. A text of fewer than four
+ * characters is not masked, for ordinary words would be; that is logged.
  */
 void log_mask(const char *secret);
 /*

@@ -158,11 +158,11 @@ static void other_texts_can_be_redacted(void **state)
 
 	(void)state;
 	log_mask("s3cret");
-	log_mask("ab");
+	log_mask("four");
 	buf_init(&b, 100);
-	buf_adds(&b, "s3crets3cret ab s3cre");
+	buf_adds(&b, "s3crets3cret four s3cre");
 	log_redact(&b);
-	assert_string_equal(b.data, "****** ** s3cre");
+	assert_string_equal(b.data, "****** *** s3cre");
 	buf_clear(&b);
 	log_redact(&b);
 	assert_string_equal(b.data, "");
@@ -194,6 +194,20 @@ static void what_a_cut_leaves_of_a_secret_is_redacted(void **state)
 	redacted("sesame", "***");
 	redacted("opense opensesame sesame", "opense *** sesame");
 	redacted("", "");
+}
+
+static void short_secrets_leave_ordinary_words_alone(void **state)
+{
+	const char *text;
+
+	log_start("test", LOG_INFO, false);
+	log_mask("");
+	log_mask("a");
+	log_mask("100");
+	redacted("a run of 100 steps", "a run of 100 steps");
+	text = strstr(flushed(*state), "secret not masked");
+	assert_non_null(text);
+	assert_null(strstr(text + 1, "secret not masked"));
 }
 
 static void a_secret_of_lines_is_masked_line_by_line(void **state)
@@ -245,6 +259,7 @@ int main(void)
 		TEST(a_secret_at_the_end_of_a_long_text_is_masked),
 		TEST(other_texts_can_be_redacted),
 		TEST(what_a_cut_leaves_of_a_secret_is_redacted),
+		TEST(short_secrets_leave_ordinary_words_alone),
 		TEST(a_secret_of_lines_is_masked_line_by_line),
 		TEST(a_worker_stands_on_every_later_line),
 		TEST(many_lines_arrive_in_order),
