@@ -109,3 +109,16 @@ int source_workflow(const struct config *c, const char *what,
 		return read_workflow(what, w, err);
 	return refuse_name(folders, what, err);
 }
+
+size_t source_steps(const struct workflow *w)
+{
+	return w->steps_count - (workflow_find(w, SLICE("output")) != NULL);
+}
+
+const char *source_steps_text(const struct workflow *w, char text[32])
+{
+	size_t count = source_steps(w);
+
+	snprintf(text, 32, "%zu step%s", count, count == 1 ? "" : "s");
+	return text;
+}

@@ -23,4 +23,9 @@ int source_read(const char *path, struct buf *out, struct error *err);
 int source_workflow(const struct config *c, const char *what,
 		    struct workflow **w, struct error *err);
 
+/* The steps that somebody wrote: without the one that `output:` stands for. */
+size_t source_steps(const struct workflow *w);
+/* "1 step", "6 steps". */
+const char *source_steps_text(const struct workflow *w, char text[32]);
+
 #endif

@@ -121,6 +121,8 @@ static int submit_one(struct call *c, const struct workflow *w,
 /* --dry-run: all checks were made; says what would have been sent. */
 static int print_dry(const struct call *c, const struct workflow *w, jv input)
 {
+	char steps[32];
+
 	if (c->is_json) {
 		jv shown = jv_object();
 		shown = jv_object_set(shown, jv_string("workflow"),
@@ -136,8 +138,8 @@ static int print_dry(const struct call *c, const struct workflow *w, jv input)
 	struct buf text;
 	buf_init(&text, 8 << 20);
 	json_pretty(input, &text);
-	output_printf(&c->out, "would submit %s (%zu steps) with the input\n",
-		      w->name, w->steps_count);
+	output_printf(&c->out, "would submit %s (%s) with the input\n", w->name,
+		      source_steps_text(w, steps));
 	output_write(&c->out, buf_slice(&text));
 	output_write(&c->out, SLICE("\n"));
 	buf_clear(&text);

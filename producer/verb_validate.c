@@ -5,10 +5,11 @@
 static void print_ok(const struct call *c, const char *path,
 		     const struct workflow *w)
 {
+	char steps[32];
+
 	if (!c->is_json) {
-		output_printf(&c->out, "%s: ok, %zu step%s\n",
-			      source_name(path), w->steps_count,
-			      w->steps_count == 1 ? "" : "s");
+		output_printf(&c->out, "%s: ok, %s\n", source_name(path),
+			      source_steps_text(w, steps));
 		return;
 	}
 	jv shown = jv_object();
@@ -16,7 +17,7 @@ static void print_ok(const struct call *c, const char *path,
 	shown = jv_object_set(shown, jv_string("ok"), jv_true());
 	shown = jv_object_set(shown, jv_string("workflow"), jv_string(w->name));
 	shown = jv_object_set(shown, jv_string("steps"),
-			      jv_number((double)w->steps_count));
+			      jv_number((double)source_steps(w)));
 	shown = jv_object_set(shown, jv_string("definition"),
 			      jv_string(w->digest));
 	output_json(&c->out, shown);

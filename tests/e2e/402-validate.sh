@@ -7,6 +7,15 @@
 is 'a good one' "$(treadle validate "$one")" "$one: ok, 1 step"
 is 'from standard input' "$(treadle validate - <"$one")" \
 	'standard input: ok, 1 step'
+cat >"$files/out.yaml" <<'END'
+name: out
+steps: {a: {pass: {}}, b: {pass: {}}}
+output: {}
+END
+is 'an output is not a step' "$(treadle validate "$files/out.yaml")" \
+	"$files/out.yaml: ok, 2 steps"
+is 'nor is it as JSON' \
+	"$(treadle validate --json "$files/out.yaml" | jq .steps)" 2
 is 'as JSON' "$(treadle validate --json "$one" | jq -c '[.ok,.workflow,.steps]')" \
 	'[true,"one",1]'
 
