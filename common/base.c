@@ -22,6 +22,13 @@ void must_fail(const char *file, int line, const char *condition)
 	abort();
 }
 
+void afford_fail(const char *file, int line, const char *condition)
+{
+	fprintf(stderr, "out of memory: %s:%d: not true: %s\n", file, line,
+		condition);
+	abort();
+}
+
 int error_set(struct error *err, enum error_kind kind, const char *fmt, ...)
 {
 	va_list args;

@@ -196,7 +196,7 @@ struct sha256 *sha256_new(void)
 	struct sha256 *s = xmalloc(sizeof(*s));
 
 	start();
-	must(gcry_md_open(&s->handle, GCRY_MD_SHA256, 0) == 0);
+	must_afford(gcry_md_open(&s->handle, GCRY_MD_SHA256, 0) == 0);
 	return s;
 }
 

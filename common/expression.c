@@ -168,7 +168,7 @@ static struct jq_state *compile(const char *const *sources, size_t count,
 	struct buf program, message;
 	struct jq_state *jq = jq_init();
 
-	must(jq);
+	must_afford(jq);
 	buf_init(&program, 1 << 20);
 	buf_init(&message, MESSAGE_MAX);
 	jq_set_error_cb(jq, keep_message, &message);

@@ -60,8 +60,13 @@ static struct {
 /* An abort must not take along what was said just before it. */
 static void on_abort(int number)
 {
+	static const char text[] =
+		"aborted; if nothing above says why, a library did that to "
+		"which the system refused memory or a descriptor\n";
+
 	(void)number;
 	log_flush();
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
 }
 
 void log_start(const char *program, enum log_level level, bool is_json)

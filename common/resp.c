@@ -186,7 +186,7 @@ struct resp_reader *resp_reader_new(void)
 	struct resp_reader *r = xcalloc(1, sizeof(*r));
 
 	r->parser = redisReaderCreateWithFunctions(&builders);
-	must(r->parser);
+	must_afford(r->parser);
 	r->parser->privdata = r;
 	r->parser->maxbuf = 4 * RESP_FEED_MAX;
 	arena_init(&r->arena);

@@ -63,7 +63,7 @@ jv secret_mark(struct slice name)
 /* --- revealing ----------------------------------------------------------- */
 
 struct revealer {
-	char *(*find)(void *arg, const char *name);
+	template_secret_fn *find;
 	void *arg;
 	struct error *err;
 	char start[TEMPLATE_KEY_LEN + 3]; /* of every mark */
@@ -94,11 +94,9 @@ static int add_secret(const struct revealer *r, struct buf *out,
 
 	memcpy(text, name.data, name.len);
 	text[name.len] = '\0';
-	char *secret = r->find(r->arg, text);
+	char *secret = r->find(r->arg, text, r->err);
 	if (!secret)
-		return error_set(r->err, ERR_INPUT,
-				 "secret \"%s\" is not known to this worker",
-				 text);
+		return -1;
 	buf_adds(out, secret);
 	explicit_bzero(secret, strlen(secret));
 	free(secret);
@@ -183,8 +181,8 @@ static jv reveal(const struct revealer *r, jv value)
 	}
 }
 
-int template_reveal(jv *value, char *(*find)(void *arg, const char *name),
-		    void *arg, struct error *err)
+int template_reveal(jv *value, template_secret_fn *find, void *arg,
+		    struct error *err)
 {
 	struct revealer r = {.find = find, .arg = arg, .err = err};
 

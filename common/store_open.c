@@ -3,6 +3,7 @@
 
 #include "treadle/clock.h"
 #include "treadle/log.h"
+#include "treadle/loop.h"
 
 #include "library.h"
 #include "store_call.h"
@@ -310,10 +311,11 @@ int store_try(const struct config *c, const char *name, struct error *err)
 	struct trial t = {.err = err};
 	uv_loop_t loop;
 
-	must(!uv_loop_init(&loop));
+	if (loop_init(&loop, err) < 0)
+		return -1;
 	t.store = store_start(&loop, c, name, c->redis.timeout, on_tried, &t);
 	uv_run(&loop, UV_RUN_DEFAULT);
-	must(!uv_loop_close(&loop));
+	loop_close(&loop);
 	return t.has_failed ? -1 : 0;
 }
 

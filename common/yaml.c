@@ -56,7 +56,7 @@ static int fail_parser(const struct reader *r)
 	const yaml_parser_t *p = &r->parser;
 	size_t line = p->problem_mark.line + 1;
 
-	must(p->error != YAML_MEMORY_ERROR);
+	must_afford(p->error != YAML_MEMORY_ERROR);
 	if (p->error == YAML_READER_ERROR) {
 		line = 1;
 		for (size_t i = 0; i < p->problem_offset && i < r->text.len;
@@ -397,7 +397,7 @@ int yaml_parse(struct slice text, jv *v, jv *places, struct error *err)
 
 	if (check_text(text, err) < 0)
 		return -1;
-	must(yaml_parser_initialize(&r.parser));
+	must_afford(yaml_parser_initialize(&r.parser));
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(
 		&r.parser, (const unsigned char *)text.data, text.len);

@@ -50,11 +50,12 @@ static struct MHD_Response *response_new(const struct http_content *content)
 		{"X-Content-Type-Options", "nosniff"},
 	};
 
-	must(r);
-	must(MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
-				     content->type));
+	must_afford(r);
+	must_afford(MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+					    content->type));
 	for (size_t i = 0; i < countof(headers); i++)
-		must(MHD_add_response_header(r, headers[i][0], headers[i][1]));
+		must_afford(MHD_add_response_header(r, headers[i][0],
+						    headers[i][1]));
 	return r;
 }
 
@@ -82,8 +83,8 @@ static enum MHD_Result refuse_method(struct MHD_Connection *connection)
 	struct MHD_Response *response = response_new(&content);
 	enum MHD_Result result;
 
-	must(MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
-				     "GET, HEAD"));
+	must_afford(MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+					    "GET, HEAD"));
 	result = MHD_queue_response(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
 				    response);
 	MHD_destroy_response(response);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "treadle/loop.h"
 #include "address.h"
 #include "coordinator.h"
 #include "health.h"
@@ -32,8 +33,16 @@ static const char usage[] =
 	"  --health     ask the coordinator that runs here, and exit: 0 if well\n"
 	"\n";
 
+static int complain(const struct error *err)
+{
+	fprintf(stderr, "treadle-coordinator: %s\n", err->text);
+	return error_exit_code(err->kind);
+}
+
 /* --- the loop --------------------------------------------------------------
  */
+
+static const int stop_signals[] = {SIGTERM, SIGINT};
 
 static void on_signal(uv_signal_t *handle, int number)
 {
@@ -58,12 +67,11 @@ static void on_prepare(uv_prepare_t *handle)
 
 static void watch_process(struct process *p)
 {
-	static const int numbers[] = {SIGTERM, SIGINT};
-
-	for (size_t i = 0; i < countof(numbers); i++) {
+	for (size_t i = 0; i < countof(stop_signals); i++) {
 		must(!uv_signal_init(&p->loop, &p->signals[i]));
 		p->signals[i].data = p;
-		must(!uv_signal_start(&p->signals[i], on_signal, numbers[i]));
+		must(!uv_signal_start(&p->signals[i], on_signal,
+				      stop_signals[i]));
 		uv_unref((uv_handle_t *)&p->signals[i]);
 	}
 	must(!uv_prepare_init(&p->loop, &p->prepare));
@@ -73,8 +81,11 @@ static void watch_process(struct process *p)
 
 static void unwatch_process(struct process *p)
 {
-	for (size_t i = 0; i < countof(p->signals); i++)
+	for (size_t i = 0; i < countof(p->signals); i++) {
 		uv_close((uv_handle_t *)&p->signals[i], NULL);
+		/* What comes now must not take our exit code from us. */
+		signal(stop_signals[i], SIG_IGN);
+	}
 	uv_close((uv_handle_t *)&p->prepare, NULL);
 }
 
@@ -85,11 +96,11 @@ static int run(const struct config *config)
 	int exit_code;
 
 	memset(&p, 0, sizeof(p));
-	must(!uv_loop_init(&p.loop));
+	if (loop_init(&p.loop, &err) < 0)
+		return complain(&err);
 	watch_process(&p);
 	if (coordinator_start(&p.coordinator, &p.loop, config, &err)) {
-		fprintf(stderr, "treadle-coordinator: %s\n", err.text);
-		exit_code = error_exit_code(err.kind);
+		exit_code = complain(&err);
 	} else {
 		uv_run(&p.loop, UV_RUN_DEFAULT);
 		log_info("coordinator stopped", NULL, NULL);
@@ -97,7 +108,7 @@ static int run(const struct config *config)
 	}
 	unwatch_process(&p);
 	uv_run(&p.loop, UV_RUN_DEFAULT);
-	must(!uv_loop_close(&p.loop));
+	loop_close(&p.loop);
 	log_flush();
 	return exit_code;
 }
@@ -155,12 +166,6 @@ static int read_mode(int argc, char **argv, enum mode *mode, struct error *err)
 				 nearest ? nearest : "");
 	}
 	return 0;
-}
-
-static int complain(const struct error *err)
-{
-	fprintf(stderr, "treadle-coordinator: %s\n", err->text);
-	return error_exit_code(err->kind);
 }
 
 static enum log_level level_of(const char *name)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "treadle/crypto.h"
+#include "treadle/loop.h"
 #include "answer.h"
 #include "call.h"
 
@@ -81,7 +82,10 @@ struct dialogue *dialogue_open(const struct config *config, bool is_explained,
 {
 	struct dialogue *d = xcalloc(1, sizeof(*d));
 
-	must(uv_loop_init(&d->loop) == 0);
+	if (loop_init(&d->loop, err) < 0) {
+		free(d);
+		return NULL;
+	}
 	uv_timer_init(&d->loop, &d->timer);
 	uv_signal_init(&d->loop, &d->on_int);
 	uv_signal_init(&d->loop, &d->on_term);
@@ -110,7 +114,7 @@ void dialogue_close(struct dialogue *d)
 	uv_close((uv_handle_t *)&d->on_term, NULL);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	must(d->is_stopped);
-	must(uv_loop_close(&d->loop) == 0);
+	loop_close(&d->loop);
 	free(d);
 }
 

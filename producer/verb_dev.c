@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "treadle/loop.h"
 #include "treadle/store.h"
 #include "call.h"
 #include "child.h"
@@ -343,14 +344,17 @@ static int run(struct call *c, struct error *err)
 	    place_open(&d.place, &c->arena, call_text(c, "--state", NULL),
 		       err) != 0)
 		return -1;
-	must(uv_loop_init(&d.loop) == 0);
+	if (loop_init(&d.loop, err) < 0) {
+		place_close(&d.place);
+		return -1;
+	}
 	listen_to(&d, &d.on_int, SIGINT);
 	listen_to(&d, &d.on_term, SIGTERM);
 	int rc = run_all(&d, workers, err);
 	uv_close((uv_handle_t *)&d.on_int, NULL);
 	uv_close((uv_handle_t *)&d.on_term, NULL);
 	uv_run(&d.loop, UV_RUN_DEFAULT);
-	must(uv_loop_close(&d.loop) == 0);
+	loop_close(&d.loop);
 	place_close(&d.place);
 	return rc;
 }

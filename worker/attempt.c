@@ -210,7 +210,10 @@ void attempt_prepared(struct attempt *a, const struct error *err)
 	if (a->stop != STOP_NOT) {
 		hand_back(a);
 	} else if (err) {
-		fail_text(a, FAILURE_EXPRESSION, err->text);
+		fail_text(a,
+			  err->kind == ERR_UNAVAILABLE ? FAILURE_TRANSIENT
+						       : FAILURE_EXPRESSION,
+			  err->text);
 	} else if (must_be_held(a)) {
 		a->state = ATTEMPT_HELD;
 		list_push(&w->held, a);

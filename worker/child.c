@@ -22,7 +22,6 @@ struct children {
 	uv_signal_t on_child; /* SIGCHLD */
 	struct warden *warden;
 	struct child *first; /* all that have not been freed */
-	int nothing;         /* /dev/null, the input of those without */
 	uint64_t descriptors_max;
 	bool is_stopping;
 	void (*on_stopped)(void *arg);
@@ -199,12 +198,12 @@ static int write_all(int fd, struct slice bytes)
 	return 0;
 }
 
-static int input_open(const struct children *c, struct slice input)
+static int input_open(struct slice input)
 {
 	int fd;
 
 	if (!input.len)
-		return fcntl(c->nothing, F_DUPFD_CLOEXEC, 0);
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
 	fd = memfd_create("stdin", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 */
 		fd = memfd_create("stdin", MFD_CLOEXEC);
@@ -224,14 +223,13 @@ static void close_all(const int *fds, int count)
 }
 
 /* Fills the child's ends into s, ours into ours. */
-static int ends_open(struct children *c, struct slice input, struct spawn *s,
-		     int ours[CHILD_PIPES])
+static int ends_open(struct slice input, struct spawn *s, int ours[CHILD_PIPES])
 {
 	int ends[2];
 
 	for (int i = 0; i < CHILD_PIPES; i++)
 		s->fds[i + 1] = ours[i] = -1;
-	s->fds[0] = input_open(c, input);
+	s->fds[0] = input_open(input);
 	if (s->fds[0] < 0)
 		return -1;
 	for (int i = 0; i < CHILD_PIPES; i++) {
@@ -302,8 +300,9 @@ struct child *child_start(struct children *c, const struct child_plan *plan,
 	pid_t pid;
 
 	must(!c->is_stopping);
-	if (ends_open(c, plan->input, &s, ours) < 0) {
-		error_set(err, ERR_UNAVAILABLE, "cannot make a pipe: %s",
+	if (ends_open(plan->input, &s, ours) < 0) {
+		error_set(err, ERR_UNAVAILABLE,
+			  "cannot give it input and pipes: %s",
 			  strerror(errno));
 	} else if (children_spawn(c, &s, &pid, err) == 0) {
 		k = child_new(c, plan, ours);
@@ -330,7 +329,6 @@ struct children *children_new(uv_loop_t *loop, uint64_t descriptors_max)
 
 	c->loop = loop;
 	c->descriptors_max = descriptors_max;
-	c->nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	c->warden = warden_new();
 	must(uv_signal_init(loop, &c->on_child) == 0);
 	c->on_child.data = c;
@@ -346,8 +344,6 @@ static void on_signal_closed(uv_handle_t *handle)
 	void *arg = c->arg;
 
 	warden_free(c->warden);
-	if (c->nothing >= 0)
-		close(c->nothing);
 	free(c);
 	on_stopped(arg);
 }

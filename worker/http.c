@@ -102,7 +102,7 @@ static CURL *take_easy(struct http *h)
 	if (h->spare_count)
 		return h->spare[--h->spare_count];
 	easy = h->multi.api.easy_init();
-	must(easy);
+	must_afford(easy);
 	return easy;
 }
 
@@ -138,8 +138,8 @@ static void put_on(struct http_call *c)
 
 	c->easy = take_easy(h);
 	call_set_up(c);
-	must(h->multi.api.multi_add_handle(h->multi.handle, c->easy) ==
-	     CURLM_OK);
+	must_afford(h->multi.api.multi_add_handle(h->multi.handle, c->easy) ==
+		    CURLM_OK);
 }
 
 static void on_telling(uv_idle_t *idle);

@@ -2,6 +2,7 @@
 #include "http_multi.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -31,8 +32,13 @@ struct http_socket {
 
 static int load(struct curl_api *api, struct error *err)
 {
-	void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	void *library;
 
+	errno = 0;
+	library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	if (!library && (errno == ENOMEM || errno == EMFILE || errno == ENFILE))
+		return error_set(err, ERR_UNAVAILABLE,
+				 "cannot load libcurl for now: %s", dlerror());
 	if (!library)
 		return error_set(err, ERR_SYSTEM,
 				 "cannot load libcurl, which http steps need: "
@@ -53,7 +59,8 @@ static int load(struct curl_api *api, struct error *err)
 	CURL_FUNCTIONS(X)
 #undef X
 	if (api->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return error_set(err, ERR_SYSTEM, "libcurl does not start");
+		return error_set(err, ERR_UNAVAILABLE,
+				 "libcurl does not start");
 	return 0;
 }
 
@@ -165,7 +172,7 @@ static struct http_socket *socket_add(struct http_multi *m, int fd)
 	}
 	s->multi = m;
 	s->fd = fd;
-	must(uv_poll_init(m->loop, &s->poll, fd) == 0);
+	must_afford(uv_poll_init(m->loop, &s->poll, fd) == 0);
 	s->poll.data = s;
 	m->sockets[fd] = s;
 	m->closing++;
@@ -279,7 +286,7 @@ int http_multi_start(struct http_multi *m, uv_loop_t *loop, int connections_max,
 	if (load(&m->api, err) < 0)
 		return -1;
 	m->handle = api->multi_init();
-	must(m->handle);
+	must_afford(m->handle);
 	must(api->multi_setopt(m->handle, CURLMOPT_SOCKETFUNCTION,
 			       on_socket_wish) == CURLM_OK);
 	must(api->multi_setopt(m->handle, CURLMOPT_SOCKETDATA, m) == CURLM_OK);

@@ -49,8 +49,8 @@ static void set_long(struct http_call *c, CURLoption option, long value)
 
 static void set_text(struct http_call *c, CURLoption option, const char *value)
 {
-	must(c->http->multi.api.easy_setopt(c->easy, option, value) ==
-	     CURLE_OK);
+	must_afford(c->http->multi.api.easy_setopt(c->easy, option, value) ==
+		    CURLE_OK);
 }
 
 static void set_callbacks(struct http_call *c)
@@ -126,8 +126,9 @@ static void set_headers(struct http_call *c)
 
 	/* libcurl's own wish to ask before it sends costs a round trip. */
 	c->headers = api->slist_append(NULL, "Expect:");
+	must_afford(c->headers);
 	for (; *line; line++)
-		must(api->slist_append(c->headers, *line));
+		must_afford(api->slist_append(c->headers, *line));
 	must(api->easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers) ==
 	     CURLE_OK);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "treadle/log.h"
+#include "treadle/loop.h"
 
 #include "core.h"
 #include "watchdog.h"
@@ -31,7 +32,15 @@ static const char usage[] =
 	"  --check      check the configuration and Redis, and exit\n"
 	"\n";
 
+static int complain(const struct error *err)
+{
+	fprintf(stderr, "treadle-worker: %s\n", err->text);
+	return error_exit_code(err->kind);
+}
+
 /* --- the loop ------------------------------------------------------------- */
+
+static const int stop_signals[] = {SIGTERM, SIGINT};
 
 static void on_signal(uv_signal_t *handle, int number)
 {
@@ -41,25 +50,30 @@ static void on_signal(uv_signal_t *handle, int number)
 	worker_stop(&p->worker);
 }
 
-static void watch_process(struct process *p, const struct config *config)
+static int watch_process(struct process *p, const struct config *config,
+			 struct error *err)
 {
-	static const int numbers[] = {SIGTERM, SIGINT};
-
 	signal(SIGHUP, SIG_IGN);
-	for (size_t i = 0; i < countof(numbers); i++) {
+	for (size_t i = 0; i < countof(stop_signals); i++) {
 		must(!uv_signal_init(&p->loop, &p->signals[i]));
 		p->signals[i].data = p;
-		must(!uv_signal_start(&p->signals[i], on_signal, numbers[i]));
+		must(!uv_signal_start(&p->signals[i], on_signal,
+				      stop_signals[i]));
 		uv_unref((uv_handle_t *)&p->signals[i]);
 	}
-	p->watchdog = watchdog_start(&p->loop, config->worker.watchdog);
+	return watchdog_start(&p->loop, config->worker.watchdog, &p->watchdog,
+			      err);
 }
 
 static void unwatch_process(struct process *p)
 {
-	for (size_t i = 0; i < countof(p->signals); i++)
+	for (size_t i = 0; i < countof(p->signals); i++) {
 		uv_close((uv_handle_t *)&p->signals[i], NULL);
-	watchdog_stop(p->watchdog);
+		/* What comes now must not take our exit code from us. */
+		signal(stop_signals[i], SIG_IGN);
+	}
+	if (p->watchdog)
+		watchdog_stop(p->watchdog);
 }
 
 /* The URL without what stands before its host: that may be a password. */
@@ -91,18 +105,25 @@ static void log_configuration(const struct config *c)
 static int run(const struct config *config)
 {
 	struct process p;
+	struct error err;
+	int exit_code;
 
 	memset(&p, 0, sizeof(p));
-	must(!uv_loop_init(&p.loop));
-	watch_process(&p, config);
-	log_configuration(config);
-	worker_start(&p.worker, &p.loop, config);
-	uv_run(&p.loop, UV_RUN_DEFAULT);
+	if (loop_init(&p.loop, &err) < 0)
+		return complain(&err);
+	if (watch_process(&p, config, &err) < 0) {
+		exit_code = complain(&err);
+	} else {
+		log_configuration(config);
+		worker_start(&p.worker, &p.loop, config);
+		uv_run(&p.loop, UV_RUN_DEFAULT);
+		exit_code = p.worker.exit_code;
+	}
 	unwatch_process(&p);
 	uv_run(&p.loop, UV_RUN_DEFAULT);
-	must(!uv_loop_close(&p.loop));
+	loop_close(&p.loop);
 	log_flush();
-	return p.worker.exit_code;
+	return exit_code;
 }
 
 /* --- --check -------------------------------------------------------------- */
@@ -133,12 +154,6 @@ static int check_config(const struct config *config, struct error *err)
 }
 
 /* --- arguments ------------------------------------------------------------ */
-
-static int complain(const struct error *err)
-{
-	fprintf(stderr, "treadle-worker: %s\n", err->text);
-	return error_exit_code(err->kind);
-}
 
 static int refuse(const char *argument)
 {

@@ -224,7 +224,11 @@ static void http_step_start(struct attempt *a)
 	h->attempt = a;
 	a->work = h;
 	if (!http)
-		attempt_failed_text(a, FAILURE_UNSUPPORTED, 0, "%s", err.text);
+		attempt_failed_text(a,
+				    err.kind == ERR_UNAVAILABLE
+					    ? FAILURE_TRANSIENT
+					    : FAILURE_UNSUPPORTED,
+				    0, "%s", err.text);
 	else if (prepare(h, &err) < 0)
 		attempt_failed_text(a, FAILURE_REJECTED, 0, "%s", err.text);
 	else

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,12 +90,26 @@ static void on_tick(uv_timer_t *timer)
 	atomic_fetch_add(&w->ticks, 1);
 }
 
-struct watchdog *watchdog_start(uv_loop_t *loop, int64_t limit_ms)
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void clear(struct watchdog *w)
+{
+	pthread_cond_destroy(&w->stopping);
+	pthread_mutex_destroy(&w->mutex);
+	uv_close((uv_handle_t *)&w->timer, on_closed);
+}
+
+int watchdog_start(uv_loop_t *loop, int64_t limit_ms,
+		   struct watchdog **watchdog, struct error *err)
 {
 	struct watchdog *w = xcalloc(1, sizeof(*w));
 	int64_t tick_ms = limit_ms / 3;
 	pthread_condattr_t attributes;
 	sigset_t all, old;
+	int why;
 
 	w->look_ms = limit_ms / LOOKS;
 	uv_timer_init(loop, &w->timer);
@@ -110,14 +125,16 @@ struct watchdog *watchdog_start(uv_loop_t *loop, int64_t limit_ms)
 	/* Signals are for the loop's thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	must(pthread_create(&w->thread, NULL, watch, w) == 0);
+	why = pthread_create(&w->thread, NULL, watch, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return w;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	free(handle->data);
+	if (why) {
+		clear(w);
+		return error_set(err, ERR_SYSTEM,
+				 "cannot begin the watchdog: %s",
+				 strerror(why));
+	}
+	*watchdog = w;
+	return 0;
 }
 
 void watchdog_stop(struct watchdog *w)
@@ -127,7 +144,5 @@ void watchdog_stop(struct watchdog *w)
 	pthread_cond_signal(&w->stopping);
 	pthread_mutex_unlock(&w->mutex);
 	pthread_join(w->thread, NULL);
-	pthread_cond_destroy(&w->stopping);
-	pthread_mutex_destroy(&w->mutex);
-	uv_close((uv_handle_t *)&w->timer, on_closed);
+	clear(w);
 }

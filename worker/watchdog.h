@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "treadle/base.h"
+
 /*
  * A thread that aborts the process when the loop has stood still too long.
  *
@@ -14,8 +16,12 @@
  */
 struct watchdog;
 
-/* The loop is ticked by a timer of its own, which does not keep it alive. */
-struct watchdog *watchdog_start(uv_loop_t *loop, int64_t limit_ms);
+/*
+ * Gives *watchdog. The loop is ticked by a timer of its own, which does not
+ * keep it alive. Errors: SYSTEM, where there can be no thread.
+ */
+int watchdog_start(uv_loop_t *loop, int64_t limit_ms,
+		   struct watchdog **watchdog, struct error *err);
 /* Ends the thread; frees when the loop has closed the timer. */
 void watchdog_stop(struct watchdog *w);
 

@@ -77,8 +77,11 @@ void attempt_evaluate(struct attempt *a, const struct formula *f,
 uv_loop_t *worker_loop(struct worker *w);
 const struct config *worker_config(const struct worker *w);
 const char *worker_id(const struct worker *w);
-/* The value of a secret, to be freed, or NULL; masked in logs from then on. */
-char *worker_secret(void *worker, const char *name);
+/*
+ * The value of a secret, to be freed, masked in logs from then on; or NULL.
+ * Errors: INPUT, UNAVAILABLE where the system lacks something for now.
+ */
+char *worker_secret(void *worker, const char *name, struct error *err);
 int64_t worker_redis_now(const struct worker *w); /* estimated */
 
 #endif

@@ -24,6 +24,12 @@
 
 _Noreturn void must_fail(const char *file, int line, const char *condition);
 
+/* What only a lack of memory can break, where a library asked for it. */
+#define must_afford(condition)                                                 \
+	((condition) ? (void)0 : afford_fail(__FILE__, __LINE__, #condition))
+
+_Noreturn void afford_fail(const char *file, int line, const char *condition);
+
 enum error_kind {
 #define ERROR(name, exit_code, http_status, meaning) ERR_##name,
 #include "treadle/errors.def"

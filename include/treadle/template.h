@@ -48,12 +48,13 @@ void template_reads(const struct template *t,
 
 /*
  * Replaces the marks of secrets in *value (owns the old, gives the new).
- * find(arg, name) gives the secret, to be freed, or NULL, which is an error.
- * Only marks that template_expand() made are replaced, never what looks like
- * one in data.
+ * find gives the secret, to be freed, or NULL and why. Only marks that
+ * template_expand() made are replaced, never what looks like one in data.
  */
-int template_reveal(jv *value, char *(*find)(void *arg, const char *name),
-		    void *arg, struct error *err);
+typedef char *template_secret_fn(void *arg, const char *name,
+				 struct error *err);
+int template_reveal(jv *value, template_secret_fn *find, void *arg,
+		    struct error *err);
 bool template_has_secrets(const struct template *t);
 
 /*

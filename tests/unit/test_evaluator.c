@@ -271,9 +271,10 @@ static void a_child_that_died_is_replaced(void **state)
 	clear(&a);
 }
 
-static char *find_secret(void *arg, const char *name)
+static char *find_secret(void *arg, const char *name, struct error *err)
 {
 	(void)arg;
+	(void)err;
 	return xasprintf("the %s", name);
 }
 

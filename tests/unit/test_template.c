@@ -260,13 +260,14 @@ static void many_expressions_keep_their_places(void **state)
 
 /* --- secrets ------------------------------------------------------------- */
 
-static char *find_secret(void *arg, const char *name)
+static char *find_secret(void *arg, const char *name, struct error *err)
 {
 	int *asked = arg;
 
 	++*asked;
 	if (strcmp(name, "TOKEN") == 0)
 		return xstrdup("s3cret");
+	error_set(err, ERR_INPUT, "there is no \"%s\"", name);
 	return NULL;
 }
 
