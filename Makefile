@@ -173,6 +173,11 @@ fuzz: deps ## run each fuzz target for SECONDS (10)
 	@$(MAKE) --no-print-directory MODE=fuzz -j$$(nproc) fuzzers
 	@tests/fuzz/run build/fuzz/fuzz $(or $(SECONDS),10)
 
+exhaust: deps ## refuse memory, processes and descriptors, wish by wish
+	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) built
+	@EXHAUST_CASES=$(or $(CASES),500) TREADLE_TEST_SECONDS=14400 \
+		tests/run build/test exhausted
+
 coverage: deps ## run the tests, print which part of the code they reach
 	@$(MAKE) --no-print-directory MODE=coverage -j$$(nproc) built
 	@tests/coverage build/coverage
@@ -212,7 +217,7 @@ help: ## list the targets
 		sed 's/^\([a-z-]*\):.*## /\1\t/' | expand -t 12
 
 FORCE:
-.PHONY: all test lint fuzz coverage bench demo docs install deps clean help \
+.PHONY: all test lint fuzz exhaust coverage bench demo docs install deps clean help \
 	built benches fuzzers FORCE
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

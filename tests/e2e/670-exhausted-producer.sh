@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Whatever the system refuses to the command line: it is told, nothing is half done.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cli.sh"
+. "$(dirname "$0")/exhaust.sh"
+
+export TREADLE_REDIS_TIMEOUT=1s
+start_redis
+printf '{"n": 7}\n' >"$files/input.json"
+yes '{"n": 3}' | head -n 40 >"$files/bulk.jsonl"
+printf 'redis: {timeout: 9s}\nlog: {level: warn}\n' >"$files/config.yaml"
+program treadle
+out=$TREADLE_TEST_TMP/out said=$TREADLE_TEST_TMP/said.program
+
+# What differs from one time to the next.
+same() {
+	sed -E 's/\(?[0-9.]+m?s( ago\)?)?/TIME/g; s/ +/ /g' "$1"
+}
+
+# try WISH: runs `command`, and sees whether that is as it should be. Whatever
+# succeeds has said all that it says in peace.
+try() {
+	local status=0
+	exhausted "$1"
+	{
+		timeout -s KILL 30 "${EXHAUSTED[@]}" "${command[@]}" >"$out" \
+			2>"$said" </dev/null || status=$?
+	} 2>"$TREADLE_TEST_TMP/talk" # of the shell, when a child aborts
+	judge "$status" "$1" "$said" >&3
+	if [ "$status" = 0 ] && ! same "$out" | cmp -s - "$files/expected"; then
+		echo "$1: it says that it is well, but not all that it should" >&3
+	fi
+}
+
+# holds NAME ARGUMENT...: of `treadle`, whatever is refused to it.
+holds() {
+	local name=$1
+	command=("$PROGRAM" "${@:2}")
+	exhausted none
+	"${EXHAUSTED[@]}" "${command[@]}" >"$out" 2>"$said" </dev/null ||
+		fail "$name does not even work in peace: $(cat "$said")"
+	same "$out" >"$files/expected"
+	each_kind "$name"
+}
+
+run=$(treadle submit "$one" --key first)
+treadle submit "$one" >/dev/null
+holds 'validate' validate "$one"
+holds 'config' config --explain --config "$files/config.yaml"
+holds 'status' status "$run" --json
+holds 'list' list
+holds 'queues' queues
+is 'none of these has changed anything' "$(runs)" 2
+# The key makes one run of all tries.
+holds 'submit' submit "$one" --key second --input "$files/input.json"
+is 'a run that was submitted often is one' "$(runs)" 3
+holds 'submit --bulk' submit "$one" --bulk "$files/bulk.jsonl" --key third
+holds 'logs' logs "$run"
+holds cancel cancel "$run"
+note "$tried cases"
+done_testing
