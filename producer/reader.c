@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "treadle/loop.h"
+
 #define LOOKS_MAX 256 /* on their way */
 
 struct reader {
@@ -67,7 +69,10 @@ struct reader *reader_open(const struct config *config, struct error *err)
 	};
 	struct arena arena;
 
-	must(uv_loop_init(&r->loop) == 0);
+	if (loop_init(&r->loop, err) < 0) {
+		free(r);
+		return NULL;
+	}
 	r->timeout_ms = config->redis.timeout;
 	r->redis = redis_start(&r->loop, &o);
 	arena_init(&arena);
@@ -86,7 +91,7 @@ void reader_close(struct reader *r)
 	if (!r)
 		return;
 	hang_up(r);
-	must(uv_loop_close(&r->loop) == 0);
+	loop_close(&r->loop);
 	free(r);
 }
 
