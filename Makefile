@@ -82,6 +82,7 @@ fuzz_bin := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*.c))
 bench_bin := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 helper_bin := $(patsubst tests/helpers/%.c,$(OUT)/helpers/%, \
 	$(wildcard tests/helpers/*.c))
+storm_bin := $(addprefix $(OUT)/storm/,effect stamp aof disk.so clock.so)
 lua_src := $(patsubst %,common/lua/%.lua,head record json run recent submit \
 	worker step take complete fail release timer reclaim control inspect \
 	list stats register)
@@ -150,6 +151,18 @@ $(OUT)/helpers/%: $(OBJ)/tests/helpers/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
 
+# The storm shares no code with what it judges, and no sanitizer slows it.
+$(OUT)/storm/%: tests/storm/%.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) -std=c11 -D_GNU_SOURCE -O1 $(WARNINGS) -o $@ $<
+
+$(OUT)/storm/%.so: tests/storm/%.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) -std=c11 -D_GNU_SOURCE -O1 $(WARNINGS) -shared -fPIC -o $@ $<
+
+# Its parts have a folder of their own.
+$(OUT)/helpers/fault_proxy: $(call obj,$(wildcard tests/helpers/fault/*.c))
+
 $(OUT)/bench/%: $(OBJ)/bench/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
@@ -158,7 +171,7 @@ $(OUT)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -fsanitize=fuzzer -o $@ $^ $(common_libs)
 
-built: $(programs) $(unit_bin) $(helper_bin)
+built: $(programs) $(unit_bin) $(helper_bin) $(storm_bin)
 benches: $(programs) $(bench_bin)
 fuzzers: $(fuzz_bin)
 
@@ -177,6 +190,13 @@ exhaust: deps ## refuse memory, processes and descriptors, wish by wish
 	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) built
 	@EXHAUST_CASES=$(or $(CASES),500) TREADLE_TEST_SECONDS=14400 \
 		tests/run build/test exhausted
+
+storm: deps ## break real programs for SECONDS (120), print what came of it
+	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) built
+	@tests/storm/run build/test $(or $(SECONDS),120)
+
+storm-long: ## the same for half an hour: the figures of docs/FAULTS.md
+	@$(MAKE) --no-print-directory storm SECONDS=1800
 
 coverage: deps ## run the tests, print which part of the code they reach
 	@$(MAKE) --no-print-directory MODE=coverage -j$$(nproc) built
@@ -217,7 +237,7 @@ help: ## list the targets
 		sed 's/^\([a-z-]*\):.*## /\1\t/' | expand -t 12
 
 FORCE:
-.PHONY: all test lint fuzz exhaust coverage bench demo docs install deps clean help \
-	built benches fuzzers FORCE
+.PHONY: all test lint fuzz exhaust storm storm-long coverage bench demo docs \
+	install deps clean help built benches fuzzers FORCE
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -139,7 +139,7 @@ door() {
 }
 
 doors() {
-	door 'hiredis/' 'common/resp\.c'
+	door 'hiredis/' 'common/resp\.c|tests/helpers/fault/link\.c'
 	door 'msgpack' 'common/msgpack\.c'
 	door 'yaml\.h' 'common/yaml\.c'
 	door 'gcrypt' 'common/crypto\.c'
@@ -284,7 +284,7 @@ unlicensed() {
 }
 
 bare_sleeps() {
-	grep -nE '^[[:blank:]]*sleep ' tests/e2e/[0-9]*.sh tests/lua/[0-9]*.sh
+	grep -nE '^[[:blank:]]*sleep ' tests/e2e/[0-9]*.sh tests/lua/[0-9]*.sh tests/storm/*.sh
 }
 
 # What it says depends on its version.

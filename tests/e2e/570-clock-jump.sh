@@ -3,12 +3,10 @@
 # Redis' clock jumps by hours: no worker that is well is declared lost.
 . "$(dirname "$0")/lib.sh"
 
-command -v cc >/dev/null || skip_all 'no compiler for the shifted clock'
-cc -shared -fPIC -O1 -o "$TREADLE_TEST_TMP/clock.so" "$ROOT/tests/e2e/clock.c" ||
-	skip_all 'the shifted clock does not compile here'
+program storm/clock.so
 offset=$TREADLE_TEST_TMP/offset
 echo 0 >"$offset"
-REDIS_WRAPPER=(env "LD_PRELOAD=$TREADLE_TEST_TMP/clock.so"
+REDIS_WRAPPER=(env "LD_PRELOAD=$PROGRAM"
 	"TREADLE_CLOCK=$offset")
 start_redis
 before=$(redis TIME | head -n 1)

@@ -2,9 +2,9 @@
 /*
  * Loaded into redis-server (LD_PRELOAD): its wall clock is off by as many
  * seconds as the file named by TREADLE_CLOCK says, read anew each time.
- * tests/e2e/570-clock-jump.sh compiles it. Monotonic clocks stay as they are.
+ * The storm and tests/e2e/570-clock-jump.sh use it. Monotonic clocks stay as
+ * they are.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Redis is killed again and again, each write synced: nothing is lost, all come back.
+. "$(dirname "$0")/lib.sh"
+
+begin_world --appendfsync always
+begin_load 30
+for i in $(counted 60); do
+	rest 150
+	bounce_redis redis
+	until_back
+done
+verdict 'Redis is killed'
+done_testing
