@@ -85,7 +85,7 @@ helper_bin := $(patsubst tests/helpers/%.c,$(OUT)/helpers/%, \
 storm_bin := $(addprefix $(OUT)/storm/,effect stamp aof disk.so clock.so)
 lua_src := $(patsubst %,common/lua/%.lua,head record json run recent submit \
 	worker step take complete fail release timer reclaim control inspect \
-	list stats register)
+	list stats mend tidy register)
 lua_src := $(patsubst $(plant_file),$(OUT)/$(plant_file),$(lua_src))
 programs := $(addprefix $(OUT)/,treadle treadle-worker treadle-coordinator)
 

@@ -181,8 +181,8 @@ static void judge_consumer(struct errand *e, const struct reply *consumer,
 	if (!name || !pending || pending->integer > 0 ||
 	    has_member(workers, name->text) || has_member(lost, name->text))
 		return;
-	finding(e->doctor, CONSUMER_STRAY, SUBJECT(.key = e->b),
-		"consumer %.*s", TEXT(name->text));
+	finding(e->doctor, CONSUMER_STRAY, SUBJECT(.key = name->text),
+		"of queue %.*s", TEXT(e->b));
 }
 
 /* An entry needs some 100 bytes; a node of the tree holds many of them. */

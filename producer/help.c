@@ -186,7 +186,8 @@ static void topic_codes(const struct output *o)
 		int code;
 		const char *meaning;
 	} codes[] = {
-		{1, "the run failed or was cancelled"},
+		{1,
+		 "the run failed or was cancelled; the doctor found something"},
 		{130, "interrupted; what was submitted goes on"},
 #define ERROR(name, exit_code, http_status, meaning) {exit_code, meaning},
 #include "treadle/errors.def"

@@ -3,7 +3,11 @@
 #include <string.h>
 
 #include "treadle/clock.h"
+#include "answer.h"
+#include "dialogue.h"
 #include "doctor.h"
+
+#define ROUNDS_MAX 4 /* of examining and mending */
 
 /* --- the examination ----------------------------------------------------- */
 
@@ -113,12 +117,75 @@ static void say_result(const struct doctor *d, int64_t took_ms)
 			      warnings == 1 ? "" : "s");
 }
 
-static int run_examination(struct call *c, struct error *err)
+/* --- mending ------------------------------------------------------------- */
+
+static void say_mend(struct call *c, const struct mend *m, const char *what)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 16);
+	if (c->is_json)
+		buf_addf(&b, "{\"mend\":\"%s\",\"result\":\"%s\",\"words\":[",
+			 finding_id(m->finding), what);
+	else
+		buf_addf(&b, "%s %s:", what, finding_id(m->finding));
+	for (size_t i = 0; i < m->count; i++) {
+		if (c->is_json && i > 0)
+			buf_addc(&b, ',');
+		if (c->is_json) {
+			json_quote(&b, m->words[i]);
+			continue;
+		}
+		buf_addc(&b, ' ');
+		output_escape(&b, m->words[i]);
+	}
+	buf_adds(&b, c->is_json ? "]}\n" : "\n");
+	output_write(&c->out, buf_slice(&b));
+	buf_clear(&b);
+}
+
+/* One by one, each a call that looks again: returns how many it took. */
+static int mend_all(struct call *c, const struct findings *f, int64_t *mended,
+		    struct error *err)
+{
+	bool is_dry = call_has(c, "--dry-run");
+	struct dialogue *dialogue = is_dry ? NULL : call_dialogue(c, err);
+
+	if (!is_dry && !dialogue)
+		return -1;
+	for (const struct mend *m = findings_mends(f); m; m = m->next) {
+		jv answer;
+		bool is_mended;
+		if (is_dry) {
+			say_mend(c, m, "would mend");
+			continue;
+		}
+		if (dialogue_ask(dialogue, STORE_mend, m->words, m->count,
+				 &answer, err) != 0)
+			return -1;
+		is_mended = jv_get_kind(answer_get(answer, "mended")) ==
+			    JV_KIND_TRUE;
+		jv_free(answer);
+		say_mend(c, m, is_mended ? "mended" : "left");
+		*mended += is_mended;
+	}
+	if (findings_unkept(f))
+		output_printf(&c->talk,
+			      "%lld more could be mended: call it once more\n",
+			      (long long)findings_unkept(f));
+	return 0;
+}
+
+/* --- one examination and what follows ------------------------------------ */
+
+/* Gives how many things were mended; then it is worth another look. */
+static int attend(struct call *c, int64_t *mended, struct error *err)
 {
 	struct doctor d = {.call = c, .sample = INT64_MAX};
 	int64_t begun = clock_monotonic_ms();
 	int rc;
 
+	*mended = 0;
 	if (call_int(c, "--sample", INT32_MAX, &d.sample, err) != 0)
 		return -1;
 	d.reader = reader_open(c->config, err);
@@ -130,19 +197,39 @@ static int run_examination(struct call *c, struct error *err)
 	d.plans = plans_new();
 	d.uses = jv_object();
 	rc = examine(&d, err);
+	findings_print(d.findings);
+	fflush(c->out.file);
 	if (rc == 0) {
-		findings_print(d.findings);
-		fflush(c->out.file);
 		say_result(&d, clock_monotonic_ms() - begun);
 		rc = findings_count(d.findings, SEVERITY_ERROR) +
 			     findings_count(d.findings, SEVERITY_WARNING) >
 		     0;
 	}
+	if (rc >= 0 && (call_has(c, "--repair") || call_has(c, "--dry-run")) &&
+	    mend_all(c, d.findings, mended, err) != 0)
+		rc = -1;
 	reader_close(d.reader);
 	jv_free(d.uses);
 	plans_free(d.plans);
 	findings_free(d.findings);
 	arena_clear(&d.arena);
+	return rc;
+}
+
+/*
+ * Some damage shows only when other damage is mended, so it is looked at
+ * again; the last look decides.
+ */
+static int run_examination(struct call *c, struct error *err)
+{
+	int64_t mended;
+	int rc;
+
+	for (int i = 0; i < ROUNDS_MAX; i++) {
+		rc = attend(c, &mended, err);
+		if (rc < 0 || !mended)
+			break;
+	}
 	return rc;
 }
 
@@ -178,6 +265,8 @@ static int run(struct call *c, struct error *err)
 }
 
 static const struct verb_option options[] = {
+	{"--repair", NULL, "mend what can be mended without guessing"},
+	{"--dry-run", NULL, "say what --repair would mend, and mend nothing"},
 	{"--data", NULL, "only what is kept, not the Redis it is kept in"},
 	{"--sample", "N", "look at so many of each collection only"},
 	{"--reference", NULL, "explain: the page docs/DOCTOR.md"},
@@ -197,12 +286,17 @@ const struct verb verb_doctor = {
 		"be called while all is at work. Each kind of finding has an "
 		"id, which treadle doctor explain ID explains; docs/DOCTOR.md "
 		"lists them.\n"
+		"With --repair what can be mended without guessing is mended, "
+		"one thing after the other, each looked at again in the same "
+		"instant, so that it may be done while all is at work; then "
+		"all is examined once more.\n"
 		"The exit code is 0 only when all is well: 1 where there are "
 		"errors or warnings, 6 where Redis could not be read to the "
 		"end. Notes leave it 0.",
 	.options = options,
 	.examples = "treadle doctor\n"
 		    "treadle doctor --json | jq -r 'select(.id) | .id'\n"
+		    "treadle doctor --repair --dry-run\n"
 		    "treadle doctor explain step-nowhere",
 	.run = run,
 };

@@ -54,6 +54,7 @@ public('forget', control.forget, FREES)
 public('drop', control.drop, FREES)
 public('pause', control.pause, FREES)
 public('resume', control.resume, FREES)
+public('mend', mend.mend, FREES)
 
 public('version', stats.version, READ)
 public('find', list.find, READ)

@@ -67,4 +67,5 @@ stop "$WORKER" 5
 is 'an idle worker exits well' "$STATUS" 0
 ok 'and at once' [ $((SECONDS - begun)) -lt $((5 * PATIENCE)) ]
 is 'nothing is left of the workers' "$(redis ZCARD 'treadle:{0}:workers')" 0
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

@@ -46,4 +46,5 @@ wait_until 'log_of "$WORKER" | grep -q "queue vanished"'
 run=$(treadle submit "$TREADLE_TEST_TMP/one.yaml")
 until_state "$run" done
 ok 'work goes on in a queue that was removed' true
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

@@ -70,4 +70,5 @@ dies before-release 2 slow
 dies after-release-sent 2 slow
 dies after-release 2 slow
 is 'no run failed' "$(counter runs_failed)" ''
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

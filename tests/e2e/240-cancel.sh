@@ -25,4 +25,5 @@ is 'so is its step' "$(step_field "$run" work state)" cancelled
 is 'its queue is empty' "$(redis XLEN 'treadle:{0}:queue:default')" 0
 wait_until '[ "$(redis HGET "treadle:{0}:worker:$(redis ZRANGE "treadle:{0}:workers" 0 0)" busy)" = 0 ]'
 ok 'the slot is free' true
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

@@ -46,4 +46,5 @@ until_state "$run" done
 ok 'the one that came back works' true
 stop "$frozen"
 is 'and stops well' "$STATUS" 0
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

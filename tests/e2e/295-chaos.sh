@@ -77,4 +77,5 @@ extra=$(($(grep -c . "$ledger") - RUNS))
 ok "what happened again ($extra) was recovered or handed back" \
 	[ "$extra" -le $(($(counter recoveries) + $(counter releases))) ]
 is 'nothing is left in the queue' "$(redis XLEN 'treadle:{0}:queue:default')" 0
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

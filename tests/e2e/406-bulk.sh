@@ -51,4 +51,5 @@ ok "memory stays bounded ($kb KB)" [ "$kb" -lt 65536 ]
 exec {slow}>&-
 reap "$PID"
 is 'and all are there' "$STATUS $(runs)" '0 20000'
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

@@ -44,4 +44,5 @@ is 'what is retried fails again' "$(treadle dead retry --class rejected \
 wait_until '[ "$(dead | wc -l)" = 3 ]'
 is 'all are dropped' "$(treadle dead drop --all --yes 2>&1)" '3 dropped'
 is 'and gone' "$(dead)" ''
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

@@ -43,4 +43,5 @@ is 'workers as JSON' "$(treadle workers --json | jq -r .state)" live
 for verb in queues workers; do
 	like "$verb --explain" "$(treadle $verb --explain)" "treadle_$verb 1"
 done
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

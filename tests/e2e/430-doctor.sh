@@ -48,11 +48,16 @@ copy 0 1
 ids() { treadle doctor --data --json | jq -r '.id // empty' | sort -u | xargs; }
 is 'and so is what it leaves when it is killed' "$(ids)" ''
 
-# harm IDS COMMAND...: what the doctor finds after a command of redis-cli.
+# harm IDS COMMAND...: what the doctor finds after a command of redis-cli;
+# left IDS: and after it has mended what it can.
 harm() {
 	copy 1 0
 	redis "${@:2}" >/dev/null
 	is "${1:-nothing}: ${*:2:3}" "$(ids)" "$1"
+}
+left() {
+	treadle doctor --data --repair >"$files/repair" 2>&1
+	is "- mended, but for: ${*:-nothing}" "$(ids)" "${*}"
 }
 field() { redis HGET "$P:run:$1" "$2"; }
 entry_of() { field "$1" "step:$2" | cut -d ' ' -f 4; } # RUN STEP
@@ -64,75 +69,139 @@ definition=$(field "$done" def)
 
 # Runs
 harm run-unreadable HSET "$P:run:$done" state nonsense
+left run-unreadable
 harm run-unreadable HSET "$P:run:$done" step:first 'done twice'
+left run-unreadable
 harm 'counters-wrong run-unindexed' ZREM "$P:runs:done" "$done"
+left
 harm run-unindexed ZADD "$P:runs:done" 7 "$done"
+left
 harm 'counters-wrong index-stray' ZADD "$P:runs:failed" 0 "$done"
+left
 harm 'counters-wrong index-stray' ZADD "$P:runs:done" 0 \
 	01m80000000000000000000000
+left
 harm finished-wrong ZREM "$P:finished" "$done"
+left
 harm finished-wrong ZADD "$P:finished" 7 "$done"
+left
 harm finished-wrong ZADD "$P:finished" 7 "$held_run"
+left
 harm deadline-wrong ZREM "$P:delayed" "$delayed/"
+left
 harm deadline-wrong HDEL "$P:run:$delayed" deadline_at
+left
 harm left-wrong HSET "$P:run:$ready" state 'running 1'
+left
 harm needs-wrong HSET "$P:run:$ready" step:second 'waiting 2'
+left
 harm 'entry-stray run-stuck step-nowhere' HDEL "$P:run:$ready" step:first
+left
 harm field-unknown HSET "$P:run:$done" colour red
+left field-unknown
 harm field-unknown HSET "$P:out:$done" colour red
+left field-unknown
 
 # Steps
 harm step-nowhere XDEL "$P:queue:apart" "$waiting"
+left
 harm step-nowhere ZREM "$P:delayed" "$delayed/long"
+left
 harm step-skipped XGROUP CREATE "$P:queue:apart" workers '$'
+left
+# It is only mended when its worker does not live.
 harm step-unheld XACK "$P:queue:default" workers "$held"
+left step-unheld
+harm step-unheld EVAL "
+	redis.call('XACK', '$P:queue:default', 'workers', '$held')
+	redis.call('ZREM', '$P:workers', '$worker')
+	redis.call('ZADD', '$P:lost', 7, '$worker')
+	redis.call('HSET', '$P:worker:$worker', 'lost', 7)" 0
+left
 harm 'pending-stray step-unheld' XDEL "$P:queue:default" "$held"
+left step-unheld
 harm 'entry-stray run-contradiction run-stuck' HSET "$P:run:$held_run" \
 	step:hold "cancelled 1 0 $held"
+left run-contradiction run-stuck
 harm output-missing HDEL "$P:out:$done" first
+left output-missing
 harm output-stray HSET "$P:out:$ready" second x
+left output-stray
 harm letter-missing XDEL "$P:dead" "$letter"
+left
 
 # Queues
 harm entry-stray XADD "$P:queue:default" '*' run "$done" step first
+left
 harm entry-stray XADD "$P:queue:default" '*' colour red
+left
 harm 'group-missing step-unheld' XGROUP DESTROY \
 	"$P:queue:default" workers
+left step-unheld
 harm consumer-stray XGROUP CREATECONSUMER "$P:queue:default" workers nobody
+left
 harm queue-unlisted SREM "$P:queues" apart
+left
 harm paused-stray SADD "$P:paused" nothing
+left
 
 # What waits for a time, dead letters, keys of idempotency
 harm delayed-stray ZADD "$P:delayed" 7 "$done/first"
+left
 harm delayed-stray ZADD "$P:delayed" 7 nonsense
+left
 harm letter-stray XADD "$P:dead" '*' run "$done" step first
+left
 harm key-stray HSET "$P:keys" order-2 "$done 7"
+left
 harm key-missing HDEL "$P:keys" order-1
+left key-missing
 
 # Definitions, workers, totals
 harm definition-count HSET "$P:def:$definition" runs 7
+left
 harm 'definition-count definition-unlisted' HSET "$P:def:$definition" runs 0
+left
 harm definition-missing HDEL "$P:def:$definition" graph
+left definition-missing
 harm 'definition-count definition-missing' DEL "$P:def:$definition"
+left definition-count definition-missing
 harm 'pending-unwatched step-unwatched' EVAL "
 	redis.call('DEL', '$P:worker:$worker', '$P:workers')" 0
+left
 harm 'pending-unwatched worker-stray' DEL "$P:worker:$worker"
+left
 harm worker-stray ZADD "$P:stop:nobody" 7 "$held"
+left
 harm counters-wrong HINCRBY "$P:counters" submitted 1
+left
 harm bell-wrong EVAL "for i = 1, 2 do
 	redis.call('XADD', '$P:timer', '*', 'due', i) end" 0
+left bell-wrong
 
 # Keys
 harm key-unknown SET "$P:colour" red
+left key-unknown
 harm key-unknown SET treadle:colour red
+left key-unknown
 harm '' SET colour red
+left
 harm key-orphan HSET "$P:log:01m80000000000000000000000" a b
+left
 harm key-expires EXPIRE "$P:run:$done" 1000
+left
 harm key-expires EXPIRE "$P:queue:apart" 1000
+left
 harm 'key-type step-nowhere' EVAL "
 	redis.call('SET', '$P:queue:apart', 'red')" 0
+left key-type step-nowhere
 harm lead-stuck SET "$P:lead:promote" nobody
+left
 
 copy 1 0
-is 'each mends by undoing it' "$(ids)" ''
+redis ZREM "$P:runs:done" "$done" >/dev/null
+like 'a dry run says what would be mended' \
+	"$(treadle doctor --data --dry-run 2>/dev/null)" \
+	"would mend run-unindexed: run $done"
+is 'and mends nothing' "$(ids)" 'counters-wrong run-unindexed'
 done_testing

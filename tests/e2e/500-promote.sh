@@ -52,4 +52,5 @@ wait_until '[ "$(redis HGET "treadle:{0}:counters" promoted)" -ge 10 ]' 20
 wait_until '[ "$(redis ZCARD "treadle:{0}:runs:done")" = 10 ]' 20
 note "later than 20 ms: $(late 20) of 10"
 is 'none was late by more than a second' "$(late 1000)" 0
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

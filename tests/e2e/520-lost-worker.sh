@@ -34,4 +34,5 @@ like 'the coordinator tells it' "$(log_of "$COORDINATOR")" "worker lost.*pid $vi
 wait_until '[ "$(redis ZCARD "treadle:{0}:workers")" = 1 ]' 20
 is 'the lost one is forgotten' "$(redis ZCARD 'treadle:{0}:workers')" 1
 is 'its queue is empty' "$(redis XLEN 'treadle:{0}:queue:default')" 0
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

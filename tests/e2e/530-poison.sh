@@ -52,4 +52,5 @@ ok 'and the last worker lives' is_running "$WORKER"
 like 'failures are counted by class' \
 	"$(curl -s "$COORDINATOR_URL/metrics")" \
 	'treadle_failures_total\{class="worker_lost"\} [1-9]'
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

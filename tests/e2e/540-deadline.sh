@@ -42,4 +42,5 @@ until_state "$run" failed 20
 is 'one that nobody took fails too' \
 	"$(run_state "$run")" failed
 is 'and no deadline is left' "$(redis ZCARD 'treadle:{0}:delayed')" 0
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

@@ -58,4 +58,5 @@ wait_until '[ "$(redis ZCARD "treadle:{0}:finished")" = 4 ]' 20
 start_coordinator
 wait_until '[ "$(redis ZCARD "treadle:{0}:finished")" = 2 ]' 20
 like 'the newest is kept' "$(redis ZRANGE 'treadle:{0}:finished' 0 -1)" "$last"
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

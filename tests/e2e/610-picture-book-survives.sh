@@ -141,4 +141,5 @@ is 'a book that is not as promised fails' \
 like 'and says why' "$(treadle status "$run")" 'has 2 pages, promised were 3'
 is 'publish never began' "$(step_field "$run" publish attempt)" 0
 is 'nothing is half published' "$(ls -A "$TREADLE_TEST_TMP/none")" ''
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

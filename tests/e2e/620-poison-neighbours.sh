@@ -76,4 +76,5 @@ done | sort | uniq -c | xargs)" '6 done'
 is 'what comes meanwhile is done' \
 	"$(redis ZCARD 'treadle:{0}:runs:done')" $((${#shorts[@]} + 6))
 is 'nothing else is dead' "$(redis XLEN 'treadle:{0}:dead')" 1
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

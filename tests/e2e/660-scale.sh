@@ -72,4 +72,5 @@ is 'those that left are gone' "$(ask workers | jq -r '.workers[].pid' | sort |
 	xargs)" "$(printf '%s\n' "${WORKERS[@]:3}" | sort | xargs)"
 is 'nobody holds anything' \
 	"$(redis XPENDING 'treadle:{0}:queue:default' workers | head -n 1)" 0
+doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing

@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The doctor says what is wrong with Redis itself, which other verbs may refuse, and changes nothing.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cli.sh"
+P='treadle:{0}'
+start_redis --latency-tracking no
+
+ids() { treadle doctor "$@" --json | jq -r '.id // empty' | sort -u | xargs; }
+config() { redis CONFIG SET "$@" >/dev/null; }
+
+is 'an empty Redis lacks the library' "$(ids)" library-missing
+is 'which the doctor has not loaded' "$(redis FUNCTION LIST)" ''
+redis FUNCTION LOAD "#!lua name=treadle
+local VERSION = 1
+redis.register_function('treadle_version', function() return 1 end)" >/dev/null
+is 'another library is not ours' "$(ids)" library-differs
+redis FUNCTION FLUSH >/dev/null
+run=$(treadle submit "$one")
+is 'no coordinator leads' "$(ids)" coordinator-none
+is 'which is not asked with --data' "$(ids --data)" ''
+start_coordinator
+is 'now one does' "$(ids)" ''
+
+config maxmemory-policy allkeys-lru
+is 'eviction' "$(ids)" eviction
+config maxmemory-policy noeviction
+config appendonly no
+is 'no append-only file' "$(ids)" not-durable
+config appendonly yes
+config appendfsync no
+is 'no fsync' "$(ids)" fsync-never
+config appendfsync everysec
+config maxmemory 1
+like 'no memory left: Redis refuses to be read, and that is told' \
+	"$(treadle doctor 2>&1)" 'error memory-full.*could not be finished'
+config maxmemory 0
+
+redis ACL SETUSER reader on nopass '~*' '&*' +@all -xadd -config >/dev/null
+like 'a right is missing' "$(ids --redis-url "unix://reader:x@${TREADLE_TEST_TMP}/redis.sock")" \
+	'right-missing rights-unreadable'
+redis ACL SETUSER reader reset on nopass '~other:*' '&*' +@all >/dev/null
+like 'so is the right to keys' \
+	"$(treadle doctor --redis-url "unix://reader:x@${TREADLE_TEST_TMP}/redis.sock" 2>&1)" \
+	'NOPERM'
+
+redis DEBUG SLEEP 0 >/dev/null
+config slowlog-log-slower-than 0
+treadle status "$run" >/dev/null
+is 'a quick call is not slow' "$(ids)" ''
+
+treadle doctor >/dev/null 2>&1
+is 'it exits with 0 when all is well' $? 0
+redis SET "$P:colour" red >/dev/null
+treadle doctor >/dev/null 2>&1
+is 'with 1 when something is wrong' $? 1
+refused 'with 6 when there is no Redis' 6 'cannot connect|no answer|gave up' \
+	treadle doctor --redis-url unix:///nowhere --redis-timeout 200ms
+refused 'with 2 for nonsense' 2 'explain' treadle doctor nonsense
+refused 'with 4 for a finding that there is not' 4 'no finding' \
+	treadle doctor explain nonsense
+like 'each finding is explained' "$(treadle doctor explain eviction)" noeviction
+is 'all of them are' "$(treadle doctor explain --json | jq -r .id | sort)" \
+	"$(grep -oE '^FINDING\([A-Z_]+, "[a-z-]+' "$ROOT/producer/findings.def" |
+		sed 's/.*"//' | sort)"
+like 'a terminal shows the remedy' "$(treadle doctor 2>&1)" 'do +see who writes'
+done_testing
