@@ -78,8 +78,8 @@ function inspect.status(p, args)
   for i, name in ipairs(in_order(of.graph)) do
     steps[i] = status_step(p, id, of, name)
   end
-  local input = call('HSTRLEN', p .. 'out:' .. id, '.input') <= OUTPUT_MAX and
-    json.msgpack(call('HGET', p .. 'out:' .. id, '.input'))
+  local input = run.input(p, id)
+  input = input and #input <= OUTPUT_MAX and json.msgpack(input)
   return json.object('run', json.text(id), 'state', json.text(state),
     'workflow', json.text(of.workflow), 'definition', json.text(of.def),
     'submitted_at', json.number(of.submitted_at),

@@ -91,6 +91,7 @@ function definition.get(p, digest)
   for name, of in pairs(graph.steps) do
     of.field = 'step:' .. name -- where its record stands in the run's hash
   end
+  graph.begun = run_state.write('running', graph.total)
   if definition.count >= DEFINITIONS_MAX then
     definition.kept, definition.count = {}, 0
   end

@@ -36,12 +36,14 @@ local function find_by_key(p, key, content)
 end
 
 -- What one submission says; the deadline is that of the workflow if 0.
+-- The list of what goes into the hash serves all runs of a call.
 local function create(batch, id, digest, graph, input, key, deadline, now,
     now_text)
-  local p = batch.p
-  local fields = { 'state', run_state.write('running', graph.total),
-    'workflow', graph.name, 'def', digest, 'submitted_at', now_text }
-  local n = #fields
+  local p, fields, n = batch.p, batch.fields, 8
+  fields[1], fields[2] = 'state', graph.begun
+  fields[3], fields[4] = 'workflow', graph.name
+  fields[5], fields[6] = 'def', digest
+  fields[7], fields[8] = 'submitted_at', now_text
   if key ~= '' then
     fields[n + 1], fields[n + 2] = 'key', key
     n = n + 2
@@ -52,16 +54,39 @@ local function create(batch, id, digest, graph, input, key, deadline, now,
     n = n + 2
     run.schedule(p, id .. '/', due)
   end
-  for _, name in ipairs(graph.roots) do
-    local entry = run.enqueue(p, id, name, graph.steps[name].queue)
-    fields[n + 1], fields[n + 2] = 'step:' .. name, 'ready 0 0 ' .. entry
+  for i = 1, #graph.roots do
+    local name = graph.roots[i]
+    local of = graph.steps[name]
+    fields[n + 1] = of.field
+    fields[n + 2] = 'ready 0 0 ' .. run.enqueue(p, id, name, of.queue)
     n = n + 2
   end
-  call('HSET', p .. 'run:' .. id, unpack(fields))
-  if input ~= '' then
+  if #input > run.INPUT_SMALL then
     call('HSET', p .. 'out:' .. id, '.input', input)
+  elseif input ~= '' then
+    fields[n + 1], fields[n + 2] = 'input', input
+    n = n + 2
   end
+  call('HSET', p .. 'run:' .. id, unpack(fields, 1, n))
   enter_index(batch, 'running', id)
+end
+
+-- The runs of a call that exist, as a set; seldom is there any.
+local function find_known(p, args)
+  local keys, known = {}, {}
+  for i = 1, #args, 5 do
+    keys[#keys + 1] = p .. 'run:' .. args[i]
+  end
+  local count = 0
+  for first = 1, #keys, UNPACK_MAX do
+    count = count + call('EXISTS', unpack(keys, first,
+      math.min(first + UNPACK_MAX - 1, #keys)))
+  end
+  for i = 1, count > 0 and #keys or 0 do
+    local id = args[i * 5 - 4]
+    known[id] = call('EXISTS', keys[i]) == 1 or nil
+  end
+  return known
 end
 
 local function check_submissions(args)
@@ -77,13 +102,14 @@ local function check_submissions(args)
 end
 
 -- One submission. users has the new runs of each digest; false: not stored.
-local function submit_one(batch, users, args, i, now, now_text)
+-- known holds the runs that exist.
+local function submit_one(batch, users, known, args, i, now, now_text)
   local p = batch.p
   local id, digest, input, key = args[i], args[i + 1], args[i + 2], args[i + 3]
   local content = key ~= '' and redis.sha1hex(digest .. input)
-  local known = content and find_by_key(p, key, content)
-  if known then
-    return known
+  local found = content and find_by_key(p, key, content)
+  if found then
+    return found
   end
   if users[digest] == nil then
     -- What is kept in Lua may be gone from Redis: FLUSHALL, sweep.
@@ -92,7 +118,7 @@ local function submit_one(batch, users, args, i, now, now_text)
   local graph = users[digest] and definition.get(p, digest)
   if not graph then
     return 'UNDEFINED ' .. id
-  elseif call('EXISTS', p .. 'run:' .. id) == 1 then
+  elseif known[id] then
     return 'EXISTS ' .. id
   end
   local deadline = args[i + 4] == '0' and graph.deadline or
@@ -102,6 +128,7 @@ local function submit_one(batch, users, args, i, now, now_text)
     call('HSET', p .. 'keys', key, id .. ' ' .. content)
   end
   users[digest][#users[digest] + 1] = id
+  known[id] = true
   return 'CREATED ' .. id
 end
 
@@ -114,10 +141,12 @@ end
 function submit.submit(p, args)
   check_submissions(args)
   local now, now_text = clock()
-  local batch = batch_new(p)
+  local batch, known = batch_new(p), find_known(p, args)
   local users, answers, created = {}, {}, 0
+  batch.fields = {}
   for i = 1, #args, 5 do
-    answers[#answers + 1] = submit_one(batch, users, args, i, now, now_text)
+    answers[#answers + 1] = submit_one(batch, users, known, args, i, now,
+      now_text)
   end
   for digest, ids in pairs(users) do
     if ids and #ids > 0 then

@@ -4,7 +4,7 @@
 -- an HMGET costs Lua more than the calls it saves.
 local function add_reads(p, run_id, of, item)
   local key = p .. 'out:' .. run_id
-  item[4] = of.input and call('HGET', key, '.input')
+  item[4] = of.input and run.input(p, run_id)
   for i = 1, #of.reads do
     item[4 + i] = call('HGET', key, of.reads[i])
   end
@@ -74,6 +74,11 @@ local function take_later(batch, id, queue, entry, run_id, name, text, now)
   local key = p .. 'run:' .. run_id
   local v = call('HMGET', key, 'state', 'def')
   local state, attempt, recoveries, at, holder = record.read(text)
+  if state == 'done' and at == entry then
+    -- Who has an heir knows it from complete: nobody performs this one.
+    step.put_back(batch, queue, entry, run_id, name, false, now)
+    return 'DROPPED'
+  end
   local is_begun = state == 'running' and holder == id
   local graph = at == entry and (state == 'ready' or is_begun) and
     run_state.read(v[1]) == 'running' and definition.get(p, v[2])
