@@ -61,22 +61,47 @@ static void report(const struct bench *b)
  */
 
 static void read_more(struct lane *lane);
+static void complete(struct lane *lane);
 
-static void on_completed(void *arg, const enum end_code *codes, size_t count,
-			 const struct redis_failure *failure)
+/* Goes on with the heirs, if there are any, like a worker. */
+static void on_completed(void *arg, const struct committed *committed,
+			 size_t count, const struct redis_failure *failure)
 {
 	struct lane *lane = arg;
 	struct bench *b = lane->bench;
 
 	if (failure)
 		die("complete", failure);
-	for (size_t i = 0; i < count; i++)
-		if (codes[i] != END_COMMITTED)
-			die(end_code_text(codes[i]), NULL);
+	lane->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct step_ref *ref;
+
+		if (committed[i].code != END_COMMITTED)
+			die(end_code_text(committed[i].code), NULL);
+		if (committed[i].heir.len == 0)
+			continue;
+		ref = &lane->done[lane->count++].ref;
+		*ref = lane->done[i].ref;
+		ref->step = arena_copy(&lane->arena, committed[i].heir).data;
+		ref->attempt = committed[i].taken.attempt;
+	}
 	b->completed += (int64_t)count;
 	if (b->completed >= b->steps)
 		report(b);
-	read_more(lane);
+	if (lane->count > 0)
+		complete(lane);
+	else
+		read_more(lane);
+}
+
+static void complete(struct lane *lane)
+{
+	for (size_t i = 0; i < lane->count; i++) {
+		lane->done[i].output = SLICE("\x81\xa5value\x01");
+		lane->done[i].wants_heir = true;
+	}
+	store_complete(lane->bench->store, "ceiling0", lane->done, lane->count,
+		       on_completed, lane);
 }
 
 static void on_taken(void *arg, const struct taken *taken, size_t count,
@@ -91,10 +116,8 @@ static void on_taken(void *arg, const struct taken *taken, size_t count,
 			die("take", NULL);
 		lane->refs[i].attempt = taken[i].attempt;
 		lane->done[i].ref = lane->refs[i];
-		lane->done[i].output = SLICE("\x81\xa5value\x01");
 	}
-	store_complete(lane->bench->store, "ceiling0", lane->done, count,
-		       on_completed, lane);
+	complete(lane);
 }
 
 static void on_read(void *arg, const struct reply *reply,

@@ -67,6 +67,7 @@ static void on_redis_stopped(void *arg)
 	free(s->keys);
 	free(s->taken);
 	free(s->codes);
+	free(s->committed);
 	free(s);
 	if (on_stopped)
 		on_stopped(stopped_arg);

@@ -39,6 +39,8 @@ struct store {
 	size_t taken_size;
 	enum end_code *codes;
 	size_t codes_size;
+	struct committed *committed;
+	size_t committed_size;
 };
 
 struct store_call;
@@ -61,6 +63,7 @@ struct store_call {
 		store_answer_fn *answer;
 		store_take_fn *take;
 		store_end_fn *end;
+		store_complete_fn *complete;
 		store_beat_fn *beat;
 		store_bytes_fn *bytes;
 	} to;

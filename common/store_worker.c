@@ -71,10 +71,14 @@ static bool read_take_word(const struct reply *item, struct taken *t)
 }
 
 /* digest, counts, then where the step reads any: memo, input, outputs */
-static bool read_taken(const struct reply *item, struct taken *t)
+static bool read_taken(const struct reply *item, int64_t now, struct taken *t)
 {
 	const struct reply *fields = item->items;
 
+	*t = (struct taken){.now = now,
+			    .digest = SLICE(""),
+			    .memo = SLICE(""),
+			    .input = SLICE("")};
 	if (item->type != REPLY_ARRAY)
 		return read_take_word(item, t);
 	if (item->count < 2 || fields[0].type != REPLY_TEXT ||
@@ -111,11 +115,8 @@ static bool read_take(struct store_call *call, const struct reply *reply,
 			xrealloc(s->taken, s->taken_size * sizeof(*s->taken));
 	}
 	for (size_t i = 0; i < call->count; i++) {
-		s->taken[i] = (struct taken){.now = reply->items[0].integer,
-					     .digest = SLICE(""),
-					     .memo = SLICE(""),
-					     .input = SLICE("")};
-		if (!read_taken(&reply->items[i + 1], &s->taken[i]))
+		if (!read_taken(&reply->items[i + 1], reply->items[0].integer,
+				&s->taken[i]))
 			return false;
 	}
 	call->to.take(call->arg, s->taken, call->count, NULL);
@@ -199,18 +200,64 @@ static void send_ends(struct store *s, enum store_function f, struct command *c,
 	store_send(s, c, &call, -1);
 }
 
+/* A code or, with an heir, [code, its step, now, item as of take]. */
+static bool read_committed(const struct reply *item, struct committed *c)
+{
+	const struct reply *fields = item->items;
+
+	c->heir = SLICE("");
+	if (item->type != REPLY_ARRAY)
+		return read_end(item, &c->code);
+	if (item->count != 4 || fields[1].type != REPLY_TEXT ||
+	    fields[2].type != REPLY_INTEGER || fields[3].type != REPLY_ARRAY ||
+	    !read_end(&fields[0], &c->code))
+		return false;
+	c->heir = fields[1].text;
+	return read_taken(&fields[3], fields[2].integer, &c->taken);
+}
+
+static bool read_complete(struct store_call *call, const struct reply *reply,
+			  const struct redis_failure *failure)
+{
+	struct store *s = call->store;
+
+	if (failure) {
+		call->to.complete(call->arg, NULL, 0, failure);
+		return true;
+	}
+	if (reply->type != REPLY_ARRAY || reply->count != call->count)
+		return false;
+	if (s->committed_size < call->count) {
+		s->committed_size = call->count;
+		s->committed =
+			xrealloc(s->committed,
+				 s->committed_size * sizeof(*s->committed));
+	}
+	for (size_t i = 0; i < call->count; i++)
+		if (!read_committed(&reply->items[i], &s->committed[i]))
+			return false;
+	call->to.complete(call->arg, s->committed, call->count, NULL);
+	return true;
+}
+
 void store_complete(struct store *s, const char *worker,
 		    const struct completion *done, size_t count,
-		    store_end_fn *on_ended, void *arg)
+		    store_complete_fn *on_completed, void *arg)
 {
+	struct store_call call = {.function = STORE_complete,
+				  .count = count,
+				  .read = read_complete,
+				  .to.complete = on_completed,
+				  .arg = arg};
 	struct command c;
 
 	begin(s, STORE_complete, &c, worker);
 	for (size_t i = 0; i < count; i++) {
 		command_attempt(&c, &done[i].ref);
 		command_slice(&c, done[i].output);
+		command_text(&c, done[i].wants_heir ? "1" : "0");
 	}
-	send_ends(s, STORE_complete, &c, count, on_ended, arg);
+	store_send(s, &c, &call, -1);
 }
 
 void store_fail(struct store *s, const char *worker, const struct fault *f,

@@ -27,6 +27,7 @@ struct plan {
 	const struct kind *kind;
 	struct formula params; /* without what is in late */
 	struct formula late;   /* http: the parameter "output", as written */
+	bool may_have_heir;    /* a worker may go on from it to a successor */
 	jv constant; /* checked params, where they read nothing; else invalid */
 };
 
@@ -88,6 +89,7 @@ struct attempt {
 	jv scope;  /* {input, steps, run, env}, for late expressions */
 
 	void *work;        /* the kind's own, from start() to the end */
+	bool wants_heir;   /* it keeps its slot, once done, for a successor */
 	struct news *news; /* progress, log...; NULL while there is none */
 	struct ending end;
 	int64_t due_ms;  /* monotonic: when its time is over */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 #include "core.h"
 #include "parameters.h"
@@ -57,9 +58,24 @@ static int plan_late(struct plan *p, struct error *err)
 	return p->params.template && p->late.template ? 0 : -1;
 }
 
-static int plan_init(struct plan *p, const struct step *step, struct error *err)
+/* As the library has it: see complete.lua, is_heir(). */
+static bool may_have_heir(const struct workflow *w, const struct step *step)
+{
+	for (size_t i = 0; i < step->next_count; i++) {
+		const struct step *next = &w->steps[step->next[i]];
+
+		if (strcmp(next->queue, step->queue) == 0 &&
+		    (next->kind != STEP_exec || step->kind == STEP_exec))
+			return true;
+	}
+	return false;
+}
+
+static int plan_init(struct plan *p, const struct workflow *w,
+		     const struct step *step, struct error *err)
 {
 	p->step = step;
+	p->may_have_heir = may_have_heir(w, step);
 	p->kind = kinds[step->kind];
 	p->constant = p->late.source = jv_invalid();
 	if (step->kind == STEP_http &&
@@ -111,7 +127,7 @@ static int decode(struct definition *d, struct slice bytes, struct error *err)
 	d->workflow = w;
 	d->plans = xcalloc(w->steps_count, sizeof(d->plans[0]));
 	for (size_t i = 0; i < w->steps_count; i++) {
-		if (plan_init(&d->plans[i], &w->steps[i], err) < 0) {
+		if (plan_init(&d->plans[i], w, &w->steps[i], err) < 0) {
 			error_prefix(err,
 				     "definition %s, step \"%s\": ", d->digest,
 				     w->steps[i].name);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "report.h"
 
+#include <string.h>
+
 #include "treadle/clock.h"
 #include "treadle/log.h"
 
@@ -91,6 +93,8 @@ int report_done(struct attempt *a, jv output)
 		bytes->len = at;
 		return -1;
 	}
+	a->wants_heir = a->plan->may_have_heir;
+	a->worker->reports.heirs += a->wants_heir;
 	post(a, VERB_COMPLETE, at);
 	return 0;
 }
@@ -147,6 +151,24 @@ static void put_back(struct outbox *o, const struct redis_failure *failure)
 	worker_wake_at(o->worker, o->not_before);
 }
 
+static struct slice bytes_of(const struct outbox *o, const struct attempt *a)
+{
+	return (struct slice){o->saying.bytes.data + a->end.at, a->end.len};
+}
+
+static void forget(struct attempt *a)
+{
+	a->worker->reports.heirs -= a->wants_heir;
+	table_remove(&a->worker->table, a);
+}
+
+static void all_heard(struct outbox *o)
+{
+	o->said_count = 0;
+	if (o->batch_max < REPORT_MAX)
+		o->batch_max *= 2;
+}
+
 static void on_ended(void *arg, const enum end_code *codes, size_t count,
 		     const struct redis_failure *failure)
 {
@@ -160,15 +182,47 @@ static void on_ended(void *arg, const enum end_code *codes, size_t count,
 	must(count == o->said_count);
 	for (size_t i = 0; i < count; i++) {
 		struct attempt *a = o->said[i];
-		const char *bytes = o->saying.bytes.data + a->end.at;
 
-		outcome_log(a, o->verb, codes[i],
-			    (struct slice){bytes, a->end.len});
-		table_remove(&o->worker->table, a);
+		outcome_log(a, o->verb, codes[i], bytes_of(o, a));
+		forget(a);
 	}
-	o->said_count = 0;
-	if (o->batch_max < REPORT_MAX)
-		o->batch_max *= 2;
+	all_heard(o);
+}
+
+/* The attempt makes room for its heir, if it has one. */
+static void end_completed(struct outbox *o, struct attempt *a,
+			  const struct committed *c, bool is_wanted)
+{
+	struct attempt *heir = NULL;
+
+	outcome_log(a, o->verb, c->code, bytes_of(o, a));
+	if (c->heir.len > 0)
+		heir = take_heir(a, c->heir);
+	forget(a);
+	if (!heir)
+		return;
+	if (!is_wanted)
+		heir->stop = STOP_DRAIN; /* it is handed back */
+	attempt_taken(heir, &c->taken);
+}
+
+static void on_completed(void *arg, const struct committed *committed,
+			 size_t count, const struct redis_failure *failure)
+{
+	struct outbox *o = arg;
+	struct worker *w = o->worker;
+	bool is_wanted =
+		w->phase == WORKER_RUNNING && strcmp(o->said_as, w->id) == 0;
+
+	if (failure) {
+		put_back(o, failure);
+		return;
+	}
+	crash_point("after-complete");
+	must(count == o->said_count);
+	for (size_t i = 0; i < count; i++)
+		end_completed(o, o->said[i], &committed[i], is_wanted);
+	all_heard(o);
 }
 
 /* Takes the next batch out of what is being said. */
@@ -185,20 +239,22 @@ static void choose(struct outbox *o)
 	}
 }
 
-static struct slice bytes_of(const struct outbox *o, const struct attempt *a)
-{
-	return (struct slice){o->saying.bytes.data + a->end.at, a->end.len};
-}
-
 static void say_complete(struct outbox *o)
 {
+	struct worker *w = o->worker;
 	struct completion c[REPORT_MAX];
 
-	for (size_t i = 0; i < o->said_count; i++)
-		c[i] = (struct completion){.ref = o->said[i]->ref,
-					   .output = bytes_of(o, o->said[i])};
-	store_complete(o->worker->store, o->worker->id, c, o->said_count,
-		       on_ended, o);
+	for (size_t i = 0; i < o->said_count; i++) {
+		struct attempt *a = o->said[i];
+
+		c[i] = (struct completion){.ref = a->ref,
+					   .output = bytes_of(o, a),
+					   .wants_heir =
+						   a->wants_heir &&
+						   w->phase == WORKER_RUNNING};
+	}
+	memcpy(o->said_as, w->id, sizeof(o->said_as));
+	store_complete(w->store, w->id, c, o->said_count, on_completed, o);
 }
 
 static void say_fail(struct outbox *o)
@@ -283,12 +339,12 @@ void reports_flush(struct worker *w)
 		flush(&w->reports.outboxes[v]);
 }
 
-static void drop(struct worker *w, struct attempt_list *l)
+static void drop(struct attempt_list *l)
 {
 	struct attempt *a;
 
 	while ((a = list_shift(l)))
-		table_remove(&w->table, a);
+		forget(a);
 }
 
 void reports_drop(struct worker *w)
@@ -298,8 +354,8 @@ void reports_drop(struct worker *w)
 
 		if (v == VERB_RELEASE)
 			continue;
-		drop(w, &o->saying.attempts);
-		drop(w, &o->gathering.attempts);
+		drop(&o->saying.attempts);
+		drop(&o->gathering.attempts);
 		buf_reset(&o->gathering.bytes);
 	}
 }

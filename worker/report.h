@@ -27,6 +27,7 @@ struct outbox {
 	enum verb verb;
 	struct box gathering, saying;
 	struct attempt *said[REPORT_MAX]; /* in the call that is under way */
+	char said_as[WORKER_ID_LEN + 1];  /* complete: by which identity */
 	size_t said_count;
 	size_t batch_max;   /* fewer after a refusal, to find out which */
 	int64_t not_before; /* monotonic, after a refusal */
@@ -34,6 +35,7 @@ struct outbox {
 
 struct reports {
 	struct outbox outboxes[VERB_COUNT];
+	size_t heirs; /* ends in them that want one */
 };
 
 void reports_init(struct reports *r, struct worker *w);

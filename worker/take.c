@@ -25,6 +25,12 @@ void takes_add(struct worker *w, const char *queue, struct slice entry,
 	list_push(&w->takes.waiting, a);
 }
 
+struct attempt *take_heir(const struct attempt *a, struct slice step)
+{
+	return table_add(&a->worker->table, a->ref.queue, slice_of(a->entry),
+			 slice_of(a->run), fitting(step, sizeof(a->name)));
+}
+
 bool takes_forget(struct worker *w, struct attempt *a)
 {
 	for (size_t i = 0; i < w->takes.asked_count; i++)

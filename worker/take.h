@@ -23,6 +23,8 @@ struct takes {
  */
 void takes_add(struct worker *w, const char *queue, struct slice entry,
 	       struct slice run, struct slice step);
+/* The heir of an attempt that was completed: under its entry, in its place. */
+struct attempt *take_heir(const struct attempt *a, struct slice step);
 void takes_flush(struct worker *w);
 /* Forgets an attempt that was not asked for yet; false if it was. */
 bool takes_forget(struct worker *w, struct attempt *a);

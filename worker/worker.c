@@ -49,7 +49,8 @@ void worker_heard(struct worker *w, int64_t redis_ms)
 /*
  * An attempt gives its slot back when it has ended, not when Redis has heard
  * of it: so the next ones are read while the last ones are being committed.
- * What waits to be committed has a bound of its own.
+ * What waits to be committed has a bound of its own; and one that may have an
+ * heir keeps its slot for it.
  */
 int64_t worker_free_slots(const struct worker *w)
 {
@@ -57,7 +58,7 @@ int64_t worker_free_slots(const struct worker *w)
 
 	if (reports_are_many(&w->reports))
 		return free;
-	return free + (int64_t)reports_count(&w->reports);
+	return free + (int64_t)(reports_count(&w->reports) - w->reports.heirs);
 }
 
 /* --- the turn --------------------------------------------------------------

@@ -1,7 +1,47 @@
 -- Ending attempts well: treadle_complete, the instant of commitment.
 
+-- What an item of complete offers: that its worker goes on with a successor
+-- right away. That one, the heir, is running from the start, under the entry
+-- of the step before it: no queue lies between them, nobody reads or takes.
+-- One table serves all items of a call.
+
+-- Whether Redis has memory left, as of a moment ago. What ends steps is done
+-- without, but nothing may begin then. Who may not ask gets a cautious no.
+local memory = { asked_at = 0, is_left = true }
+local MEMORY_MS = 100
+
+local function has_memory(now)
+  if now < memory.asked_at or now >= memory.asked_at + MEMORY_MS then
+    local info = redis.pcall('INFO', 'memory')
+    local used, max = string.match(info.err and '' or info,
+      'used_memory:(%d+).*\nmaxmemory:(%d+)')
+    memory.asked_at = now
+    memory.is_left = max == '0' or
+      max ~= nil and tonumber(used) < tonumber(max)
+  end
+  return memory.is_left
+end
+
+-- Whether this item may have an heir: `is_open`; `name` will be the one it got.
+local function offer_heir(offer, queue, entry, kind)
+  if offer.paused[queue] == nil then
+    offer.paused[queue] =
+      call('SISMEMBER', offer.p .. 'paused', queue) == 1
+  end
+  offer.is_open = offer.may_begin and not offer.paused[queue]
+  offer.queue, offer.entry, offer.kind = queue, entry, kind
+end
+
+-- Exec steps wait for a place on their worker: only one that had such a place
+-- leaves it to an heir.
+local function is_heir(offer, of)
+  return offer.is_open and not offer.name and of.queue == offer.queue and
+    (of.kind ~= 'exec' or offer.kind == 'exec')
+end
+
 -- One need of `name` is done: appends what changes in the run's hash.
-local function advance(p, id, graph, name, is_again, fields)
+local function advance(batch, id, graph, name, is_again, fields, offer)
+  local p = batch.p
   local of = graph.steps[name]
   local needs_left, attempts = #of.needs, 0
   if needs_left > 1 or is_again then
@@ -17,81 +57,122 @@ local function advance(p, id, graph, name, is_again, fields)
   if needs_left > 1 then
     fields[n + 2] = 'waiting ' .. needs_left - 1 ..
       (attempts > 0 and ' ' .. attempts or '')
-    return
+  elseif is_again then
+    local entry = run.enqueue(p, id, name, of.queue)
+    fields[n + 2] = record.ready(attempts, 0, entry, true)
+  elseif is_heir(offer, of) then
+    offer.name = name
+    fields[n + 2] = 'running 1 0 ' .. offer.entry .. offer.ending
+    count(batch, 'attempts')
+  else
+    fields[n + 2] = 'ready 0 0 ' .. run.enqueue(p, id, name, of.queue)
   end
-  local entry = run.enqueue(p, id, name, of.queue)
-  fields[n + 2] = is_again and record.ready(attempts, 0, entry, true) or
-    'ready 0 0 ' .. entry
 end
 
 -- Writes the record and state of a committed step, and what follows from it:
 -- successors that become ready, or the end of the run.
-local function follow(batch, key, id, graph, of, text, run_text, now_text)
+local function follow(batch, key, id, graph, of, text, run_text, offer)
   local state, left, is_again = run_state.read(run_text)
   if state ~= 'running' then
     call('HSET', key, of.field, text, 'state',
       run_state.write(state, left - 1, is_again))
   elseif left == 1 then
     call('HSET', key, of.field, text, 'state', 'done 0', 'finished_at',
-      now_text)
-    finish_run(batch, id, 'done', now_text)
+      offer.now_text)
+    finish_run(batch, id, 'done', offer.now_text)
   else
     local fields = { of.field, text, 'state',
       run_state.write(state, left - 1, is_again) }
     for i = 1, #of.next do
-      advance(batch.p, id, graph, of.next[i], is_again, fields)
+      advance(batch, id, graph, of.next[i], is_again, fields, offer)
     end
     call('HSET', key, unpack(fields))
   end
 end
 
--- Commits one checkpoint. Returns the answer.
-local function complete_one(batch, entry, id, name, attempt, output, now,
-    now_text)
+-- The answer to a commit repeated after a lost reply: the heir is told again,
+-- if it still is with this worker.
+local function answer_again(p, entry, id, name, digest, offer)
+  local graph = definition.get(p, digest)
+  local heir, text
+  if graph then
+    heir, text = step.heir(p, id, graph, name, entry)
+  end
+  if not heir then
+    return 'DUPLICATE'
+  end
+  local _, attempt, recoveries, _, holder = record.read(text)
+  if holder ~= offer.worker then
+    return 'DUPLICATE'
+  end
+  return { 'DUPLICATE', heir, offer.now, later_item(p, id, heir, digest,
+    graph.steps[heir], attempt, recoveries) }
+end
+
+-- Commits one checkpoint, args[i] to args[i + 6]. Returns the answer, and
+-- whether it was committed.
+local function complete_one(batch, args, i, offer)
   local p = batch.p
+  local queue, entry, id, name, attempt =
+    args[i], args[i + 1], args[i + 2], args[i + 3], args[i + 4]
   local key = p .. 'run:' .. id
   local v = call('HMGET', key, 'state', 'def', 'step:' .. name)
   local text = v[3]
   local made, held, started = string.match(text or '',
     '^running (%d+) %d+ (%S+) %S+ (%d+)$')
   if held ~= entry or made ~= attempt then
-    return v[1] and refusal(batch, text, entry, 'done',
+    local why = v[1] and refusal(batch, text, entry, 'done',
       tonumber(attempt)) or 'GONE'
+    return why == 'DUPLICATE' and args[i + 6] == '1' and
+      answer_again(p, entry, id, name, v[2], offer) or why
   end
   local graph = definition.get(p, v[2])
   if not graph then
     return 'GONE'
   end
   local of = graph.steps[name]
-  call('HSET', p .. 'out:' .. id, name, output)
-  follow(batch, key, id, graph, of, record.ended('done', text, started, now),
-    v[1], now_text)
+  offer.is_open, offer.name = false, nil
+  if args[i + 6] == '1' then
+    offer_heir(offer, queue, entry, of.kind)
+  end
+  call('HSET', p .. 'out:' .. id, name, args[i + 5])
+  follow(batch, key, id, graph, of,
+    record.ended('done', text, started, offer.now), v[1], offer)
   if of.kind ~= 'pass' then
     call('HDEL', p .. 'out:' .. id, '.memo:' .. name)
     call('HDEL', key, 'progress:' .. name)
   end
-  return 'COMMITTED'
+  if not offer.name then
+    finish_entry(batch, queue, entry)
+    return 'COMMITTED', true
+  end
+  return { 'COMMITTED', offer.name, offer.now,
+    first_item(p, id, v[2], graph.steps[offer.name]) }, true
 end
 
 -- Commits checkpoints, and queues the steps that are now ready.
--- WORKER (QUEUE ENTRY RUN STEP ATTEMPT OUTPUT)... Returns for each COMMITTED;
+-- WORKER (QUEUE ENTRY RUN STEP ATTEMPT OUTPUT HEIR)... HEIR is 1 if the worker
+-- would go on with a successor at once, else 0. Returns for each COMMITTED;
 -- DUPLICATE (this very attempt had been: the reply was lost); FENCED (somebody
--- else owns the step); CANCELLED; GONE (there is no such run).
--- Afterwards, if COMMITTED: the output never changes, successors whose needs
--- are met are ready, a run without steps left is done, the entry is gone.
+-- else owns the step); CANCELLED; GONE (there is no such run). With an heir
+-- it is [COMMITTED or DUPLICATE, its step, now, item as of take].
+-- Afterwards, if COMMITTED: the output never changes; successors whose needs
+-- are met are ready, but for the heir, which is running under the entry; a run
+-- without steps left is done; without an heir the entry is gone.
 function step.complete(p, args)
-  check_items(args, 6)
+  check_items(args, 7)
   local now, now_text = clock()
   local batch = batch_new(p)
+  local offer = { p = p, worker = args[1], now = now, now_text = now_text,
+    ending = ' ' .. args[1] .. ' ' .. now_text,
+    may_begin = is_live(p, args[1]) and has_memory(now), paused = {} }
   local answer, done = {}, 0
-  for i = 2, #args, 6 do
-    local code = complete_one(batch, args[i + 1], args[i + 2], args[i + 3],
-      args[i + 4], args[i + 5], now, now_text)
-    if code == 'COMMITTED' then
-      finish_entry(batch, args[i], args[i + 1])
+  for i = 2, #args, 7 do
+    local is_done
+    answer[#answer + 1], is_done = complete_one(batch, args, i, offer)
+    if is_done then
       done = done + 1
     end
-    answer[#answer + 1] = code
   end
   if done > 0 then
     count(batch, 'steps_done', done)
@@ -99,4 +180,3 @@ function step.complete(p, args)
   batch_end(batch)
   return answer
 end
-

@@ -28,14 +28,19 @@ function step.put_back(batch, queue, entry, run_id, name, is_lost, now)
   local p = batch.p
   local v = call('HMGET', p .. 'run:' .. run_id, 'state', 'def',
     'step:' .. name)
-  local state, attempt, recoveries, held, worker, started = record.read(v[3])
   finish_entry(batch, queue, entry)
-  local graph = held == entry and (state == 'ready' or state == 'running') and
-    definition.get(p, v[2])
-  if not graph then
+  local graph = v[2] and definition.get(p, v[2])
+  local text = v[3]
+  local state, attempt, recoveries, held, worker, started = record.read(text)
+  if graph and held == entry and state == 'done' then
+    name, text = step.heir(p, run_id, graph, name, entry)
+    state, attempt, recoveries, held, worker, started = record.read(text)
+  end
+  if not graph or held ~= entry or
+      (state ~= 'ready' and state ~= 'running') then
     return nil
   end
-  local at = { id = run_id, name = name, graph = graph, text = v[3],
+  local at = { id = run_id, name = name, graph = graph, text = text,
     attempt = attempt, recoveries = recoveries, worker = worker,
     started = started, is_run_running = run_state.read(v[1]) == 'running' }
   if not at.is_run_running then

@@ -5,6 +5,9 @@
 -- `running` with the caller's entry and attempt. Reclaim, release and defer
 -- give the step another entry, so that whoever held the old one can't end it.
 --
+-- An entry stands for the step that it names, until that is done and an heir
+-- goes on under it (complete).
+--
 -- The files: step (the fence), take, complete, fail (and defer, note),
 -- release (and what becomes of a lost worker's steps).
 --
@@ -70,3 +73,25 @@ local function read_held(batch, run_id, name, entry, attempt, ended_as,
     started = started, is_run_running = run_state.read(v[1]) == 'running' }
 end
 
+
+-- The step that runs under the entry of `name`, which is done: its heir, or
+-- the heir of that, with its record; nil if the entry is nobody's any more.
+function step.heir(p, run_id, graph, name, entry)
+  local state, text
+  repeat
+    local heir
+    for _, next_name in ipairs(graph.steps[name].next) do
+      text = call('HGET', p .. 'run:' .. run_id, 'step:' .. next_name)
+      local at
+      state, _, _, at = record.read(text)
+      if at == entry then
+        heir = next_name
+        break
+      end
+    end
+    name = heir
+  until state ~= 'done' or not name
+  if name and state == 'running' then
+    return name, text
+  end
+end

@@ -61,10 +61,20 @@ typedef void store_end_fn(void *arg, const enum end_code *codes, size_t count,
 struct completion {
 	struct step_ref ref;
 	struct slice output; /* msgpack */
+	bool wants_heir;     /* the worker would go on with a successor */
 };
+/* An heir is a successor that runs from now on, under the same entry. */
+struct committed {
+	enum end_code code;
+	struct slice heir;  /* the name of that step; empty for none */
+	struct taken taken; /* the heir's */
+};
+typedef void store_complete_fn(void *arg, const struct committed *committed,
+			       size_t count,
+			       const struct redis_failure *failure);
 void store_complete(struct store *s, const char *worker,
 		    const struct completion *c, size_t count,
-		    store_end_fn *on_ended, void *arg);
+		    store_complete_fn *on_completed, void *arg);
 
 struct fault {
 	struct step_ref ref;

@@ -36,12 +36,12 @@ is 'one slot: one at a time' "$(most)" 1
 stop "$WORKER"
 
 rm "$TREADLE_TEST_TMP/seen"
-start_worker --worker-queues a,b,c --worker-slots 8 --worker-exec-slots 2
 for i in 1 2 3 4 5; do
 	for queue in a b c; do
 		treadle submit "$TREADLE_TEST_TMP/$queue.yaml" >/dev/null
 	done
 done
+start_worker --worker-queues a,b,c --worker-slots 8 --worker-exec-slots 2
 wait_until '[ "$(finished)" = 30 ]' 30
 is 'two exec slots: two at a time' "$(most)" 2
 is 'nothing was handed back' "$(redis HGET 'treadle:{0}:counters' releases)" ''

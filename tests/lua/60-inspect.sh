@@ -14,7 +14,8 @@ done
 take w1
 # msgpack of {"a": [1, -1, 1.5, "\"\n", null, true, {}, []]}
 printf '\x81\xa1a\x98\x01\xff\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\xa2"\n\xc0\xc3\x80\x90' |
-	redis -x FCALL treadle_complete 1 "$P" w1 q "$ENTRY" "$RUN" a 1 >/dev/null
+	redis -X output FCALL treadle_complete 1 "$P" w1 q "$ENTRY" "$RUN" a 1 \
+		output 0 >/dev/null
 call cancel "$(run_id 5)" '' >/dev/null
 
 is 'an output is shown as JSON' \

@@ -85,8 +85,9 @@ take_again() {
 	read -r ATTEMPT _ < <(sed -n 3p <<<"$TAKEN")
 }
 
-complete() { # WORKER [OUTPUT]
-	call complete "$1" q "$ENTRY" "$RUN" "$STEP" "$ATTEMPT" "${2:-x}"
+complete() { # WORKER [OUTPUT [HEIR]]
+	call complete "$1" q "$ENTRY" "$RUN" "$STEP" "$ATTEMPT" "${2:-x}" \
+		"${3:-0}"
 }
 
 fail_step() { # WORKER DELAY_MS [CLASS] [LOG]

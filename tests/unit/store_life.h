@@ -37,6 +37,7 @@ struct life {
 	struct taken taken;
 	char digest[DIGEST_LEN + 1], memo[32], taken_input[32], read[32];
 	enum end_code end;
+	char heir[32];
 	struct beat beat;
 	char paused[32];
 	size_t definition_len;
@@ -70,6 +71,16 @@ static inline void on_submitted(void *arg, const struct submitted *answers,
 	copy_text(l->submitted_run, sizeof(l->submitted_run), answers->run);
 }
 
+static inline void keep_taken(struct life *l, const struct taken *taken)
+{
+	l->taken = *taken;
+	copy_text(l->digest, sizeof(l->digest), taken->digest);
+	copy_text(l->memo, sizeof(l->memo), taken->memo);
+	copy_text(l->taken_input, sizeof(l->taken_input), taken->input);
+	if (taken->reads_count)
+		copy_text(l->read, sizeof(l->read), taken->reads[0].text);
+}
+
 static inline void on_taken(void *arg, const struct taken *taken, size_t count,
 			    const struct redis_failure *failure)
 {
@@ -79,12 +90,7 @@ static inline void on_taken(void *arg, const struct taken *taken, size_t count,
 	if (failure)
 		return;
 	assert_int_equal(count, 1);
-	l->taken = *taken;
-	copy_text(l->digest, sizeof(l->digest), taken->digest);
-	copy_text(l->memo, sizeof(l->memo), taken->memo);
-	copy_text(l->taken_input, sizeof(l->taken_input), taken->input);
-	if (taken->reads_count)
-		copy_text(l->read, sizeof(l->read), taken->reads[0].text);
+	keep_taken(l, taken);
 }
 
 static inline void on_ended(void *arg, const enum end_code *codes, size_t count,

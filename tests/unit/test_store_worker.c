@@ -59,11 +59,26 @@ static void take(struct life *l)
 	await_good(l);
 }
 
+static void on_completed(void *arg, const struct committed *c, size_t count,
+			 const struct redis_failure *failure)
+{
+	struct life *l = arg;
+
+	note_failure(l, failure);
+	if (failure)
+		return;
+	assert_int_equal(count, 1);
+	l->end = c->code;
+	copy_text(l->heir, sizeof(l->heir), c->heir);
+	if (c->heir.len > 0)
+		keep_taken(l, &c->taken);
+}
+
 static void complete(struct life *l, struct slice output)
 {
 	struct completion c = {.ref = ref(l), .output = output};
 
-	store_complete(l->shop.store, WORKER, &c, 1, on_ended, l);
+	store_complete(l->shop.store, WORKER, &c, 1, on_completed, l);
 	await_good(l);
 }
 
@@ -187,6 +202,34 @@ static void a_failed_attempt_is_delayed_or_dead(void **state)
 	assert_int_equal(l.end, END_COMMITTED);
 	shop_ask(&l.shop, &t, STORE_status, l.run);
 	assert_contains(t.json, "throttled");
+	end(&l);
+}
+
+static void an_heir_comes_with_the_answer(void **state)
+{
+	struct completion c = {.output = SLICE("\x01"), .wants_heir = true};
+	struct life l;
+
+	begin(&l, *state);
+	take(&l);
+	c.ref = ref(&l);
+	for (int i = 0; i < 2; i++) { /* the second time as if repeated */
+		l.heir[0] = l.read[0] = '\0';
+		store_complete(l.shop.store, WORKER, &c, 1, on_completed, &l);
+		await_good(&l);
+		assert_int_equal(l.end, i == 0 ? END_COMMITTED : END_DUPLICATE);
+		assert_string_equal(l.heir, "b");
+		assert_int_equal(l.taken.code, TAKE_RUN);
+		assert_int_equal(l.taken.attempt, 1);
+		assert_string_equal(l.digest, l.workflow->digest);
+		assert_string_equal(l.read, "\x01");
+	}
+	copy_text(l.step, sizeof(l.step), SLICE("b"));
+	c.ref = ref(&l);
+	store_complete(l.shop.store, WORKER, &c, 1, on_completed, &l);
+	await_good(&l);
+	assert_int_equal(l.end, END_COMMITTED);
+	assert_string_equal(l.heir, "");
 	end(&l);
 }
 
@@ -369,11 +412,15 @@ static void what_has_the_wrong_shape_is_not_believed(void **state)
 		"{'SO SO', 1, {}, {}}",
 		"{{'CREATED'}}",
 		"{{'SO WHAT', 'x'}}",
+		"{{'COMMITTED', 'b', 1}}",
+		"{{'COMMITTED', 'b', 'x', {'digest', '1 0 0 0'}}}",
+		"{{'COMMITTED', 'b', 1, {'digest', '1 0 0'}}}",
+		"{{'SO WHAT', 'b', 1, {'digest', '1 0 0 0'}}}",
 	};
 	char none[] = "", *queues[] = {none};
 	struct text_list list = {queues, 0};
 	struct registration r = {WORKER, "h", "1", 1, 1, 1, &list};
-	struct completion c = {{"q", "1-0", "r", "s", 1}, SLICE("")};
+	struct completion c = {{"q", "1-0", "r", "s", 1}, SLICE(""), true};
 	struct submission s = {"r", "d", SLICE(""), "", 0};
 	struct life l;
 
@@ -382,7 +429,7 @@ static void what_has_the_wrong_shape_is_not_believed(void **state)
 		answer_all(&l, shapes[i]);
 		store_take(l.shop.store, WORKER, &c.ref, 1, on_taken, &l);
 		assert_not_understood(&l);
-		store_complete(l.shop.store, WORKER, &c, 1, on_ended, &l);
+		store_complete(l.shop.store, WORKER, &c, 1, on_completed, &l);
 		assert_not_understood(&l);
 		store_heartbeat(l.shop.store, WORKER, 1, 0, NULL, 0, on_beat,
 				&l);
@@ -403,6 +450,7 @@ int main(void)
 		WITH_SERVER(a_run_goes_from_step_to_step),
 		WITH_SERVER(submission_answers_by_key_and_definition),
 		WITH_SERVER(a_failed_attempt_is_delayed_or_dead),
+		WITH_SERVER(an_heir_comes_with_the_answer),
 		WITH_SERVER(a_deferred_step_keeps_its_memo),
 		WITH_SERVER(a_released_step_is_there_for_others),
 		WITH_SERVER(notes_are_kept_while_an_attempt_goes_on),
