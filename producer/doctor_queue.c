@@ -34,27 +34,70 @@ static struct slice field(const struct reply *entry, const char *name)
 
 /* --- entries ------------------------------------------------------------- */
 
-/* Is it "ready <attempt> <recoveries> <entry>...", or running alike? */
-static bool owns(struct slice record, struct slice entry)
+/* The state of "<state> <attempt> <recoveries> <entry>...", or empty. */
+static struct slice state_under(struct slice record, struct slice entry)
 {
 	struct slice state = slice_cut(&record, ' ');
 
 	slice_cut(&record, ' ');
 	slice_cut(&record, ' ');
-	return (slice_is(state, "ready") || slice_is(state, "running")) &&
-	       slice_equal(slice_cut(&record, ' '), entry);
+	return slice_equal(slice_cut(&record, ' '), entry) ? state : none;
+}
+
+static bool owns(struct slice record, struct slice entry)
+{
+	struct slice state = state_under(record, entry);
+
+	return slice_is(state, "ready") || slice_is(state, "running");
+}
+
+static void tell_stray(const struct errand *e, struct slice record)
+{
+	finding(e->doctor, ENTRY_STRAY,
+		SUBJECT(.key = queue_of(e->doctor, e->a), .entry = e->b),
+		"of %.*s, whose record is \"%.*s\"", TEXT(e->c), TEXT(record));
+}
+
+/* a, b, c as below; the values of the run's hash: some record of its steps */
+static void judge_heir(struct errand *e, const struct reply *answers)
+{
+	const struct reply *values = &answers[1];
+
+	if (answers[0].type != REPLY_ARRAY || !answers[0].count)
+		return;
+	for (size_t i = 0; i < values->count; i++) {
+		if (owns(values->items[i].text, e->b))
+			return;
+	}
+	tell_stray(e, SLICE("done"));
+}
+
+static void look_for_heir(const struct errand *of)
+{
+	struct errand *e =
+		errand_new(of->doctor, judge_heir, of->a, of->b, of->c);
+	struct slice rest = of->c;
+
+	if (!e)
+		return;
+	LOOK(e->doctor->reader, SLICE("XRANGE"), e->a, e->b, e->b);
+	LOOK(e->doctor->reader, SLICE("HVALS"),
+	     errand_key(e, "run:", slice_cut(&rest, '/')));
+	errand_send(e);
 }
 
 /* a: the queue's key, b: the entry, c: "<run>/<step>" */
 static void judge_entry(struct errand *e, const struct reply *answers)
 {
+	struct slice record = answers[1].text;
+
 	if (answers[0].type != REPLY_ARRAY || !answers[0].count ||
-	    owns(answers[1].text, e->b))
+	    owns(record, e->b))
 		return;
-	finding(e->doctor, ENTRY_STRAY,
-		SUBJECT(.key = queue_of(e->doctor, e->a), .entry = e->b),
-		"of %.*s, whose record is \"%.*s\"", TEXT(e->c),
-		TEXT(answers[1].text));
+	if (slice_is(state_under(record, e->b), "done"))
+		look_for_heir(e);
+	else
+		tell_stray(e, record);
 }
 
 static void on_entry(struct doctor *d, struct slice key,

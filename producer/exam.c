@@ -129,8 +129,9 @@ static size_t step_of(const struct exam *e, struct slice name,
 static bool is_plain_field(struct slice name)
 {
 	static const char *const known[] = {
-		"state",       "workflow",    "def", "submitted_at",
-		"finished_at", "deadline_at", "key", "reason",
+		"state",        "workflow",    "def",
+		"submitted_at", "finished_at", "deadline_at",
+		"key",          "reason",      "input",
 	};
 
 	for (size_t i = 0; i < countof(known); i++) {
