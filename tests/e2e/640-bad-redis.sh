@@ -5,7 +5,7 @@
 
 # One pair of daemons lives through all of it. What the command line says in
 # each case is in 417, a coordinator that serves HTTP meanwhile in 560, a Redis
-# that is too old in tests/unit/test_redis_hello.c.
+# that is too old in 642, what daemons do when it has a newer library in 645.
 export TREADLE_REDIS_URL=unix://$TREADLE_TEST_TMP/redis.sock
 export TREADLE_REDIS_TIMEOUT=400ms TREADLE_WORKER_LEASE=20s
 password=$TREADLE_TEST_TMP/password
