@@ -22,6 +22,44 @@ static int read_whole(const char *path, jv *input, struct error *err)
 	return rc;
 }
 
+/*
+ * A schema may let pass what it does not name; but what nearly is one of its
+ * names was meant to be that.
+ */
+static int check_spelling(const struct workflow *w, const char *key,
+			  struct error *err)
+{
+	const char *names[64], *nearest;
+	size_t count = 0;
+	bool is_known = false;
+
+	int rc = 0;
+
+	jv properties = value_get(w->input, "properties");
+	if (jv_get_kind(properties) != JV_KIND_OBJECT) {
+		jv_free(properties);
+		return 0;
+	}
+	jv_object_foreach (properties, name, schema) {
+		const char *text = jv_string_value(name);
+
+		is_known |= strcmp(text, key) == 0;
+		if (count < countof(names))
+			names[count++] = text;
+		jv_free(name); /* the properties hold it */
+		jv_free(schema);
+	}
+	nearest = is_known ? NULL : text_nearest(key, names, count);
+	if (nearest)
+		rc = error_set(err, ERR_INPUT,
+			       "-i %s: the input has no such member; did you "
+			       "mean %s? (one that is really called so can be "
+			       "given by --input)",
+			       key, nearest);
+	jv_free(properties);
+	return rc;
+}
+
 /* Puts "key=value" into *input, an object. */
 static int read_member(const struct workflow *w, const char *text, jv *input,
 		       struct error *err)
@@ -42,7 +80,8 @@ static int read_member(const struct workflow *w, const char *text, jv *input,
 	key[name.len] = '\0';
 	if (!text_is_utf8(name) || !text_is_utf8(value))
 		return error_set(err, ERR_INPUT, "-i: not UTF-8");
-	if (schema_read(w->input, key, value, &v, err) != 0)
+	if (check_spelling(w, key, err) != 0 ||
+	    schema_read(w->input, key, value, &v, err) != 0)
 		return -1;
 	*input = jv_object_set(*input, jv_string(key), v);
 	return 0;

@@ -32,7 +32,7 @@ end
 local function get_run(p, id)
   local of = run.read(p, id or '')
   if not of.state then
-    complain('ABSENT', 'there is no run %s', id or '')
+    complain('ABSENT', 'there is no run %s (see: treadle list)', id or '')
   end
   of.graph = definition.get(p, of.def) or
     complain('ABSENT', 'the definition of run %s is gone', id)
@@ -81,7 +81,8 @@ end
 -- `from` is given, that step and all behind it.
 local function steps_to_reset(of, from)
   if from and not of.graph.steps[from] then
-    complain('ABSENT', 'the workflow has no step %s', from)
+    complain('ABSENT', 'the workflow has no step %s (see: treadle status)',
+      from)
   end
   local reset = from and steps_from(of, from) or {}
   for name in pairs(of.graph.steps) do
@@ -186,7 +187,7 @@ control.forget = once(function(p, args)
   local id = args[1]
   local state = call('HGET', p .. 'run:' .. (id or ''), 'state')
   if not state then
-    complain('ABSENT', 'there is no run %s', id or '')
+    complain('ABSENT', 'there is no run %s (see: treadle list)', id or '')
   elseif run_state.read(state) == 'running' then
     complain('CONFLICT', 'run %s is still running: cancel it first', id)
   end
@@ -219,7 +220,8 @@ end)
 
 local function set_paused(p, queue, is_paused)
   if not queue or call('SISMEMBER', p .. 'queues', queue) == 0 then
-    complain('ABSENT', 'there is no queue %s', queue or '')
+    complain('ABSENT', 'there is no queue %s (see: treadle queues)',
+      queue or '')
   end
   call(is_paused and 'SADD' or 'SREM', p .. 'paused', queue)
   return json.object('queue', json.text(queue),

@@ -97,7 +97,8 @@ function inspect.logs(p, args)
   local id, wanted = args[1], optional(args, 2)
   local of = get_run(p, id)
   if wanted and not of.graph.steps[wanted] then
-    complain('ABSENT', 'the workflow has no step %s', wanted)
+    complain('ABSENT', 'the workflow has no step %s (see: treadle status)',
+      wanted)
   end
   local key, tries = p .. 'log:' .. id, {}
   for _, field in ipairs(call('HKEYS', key)) do

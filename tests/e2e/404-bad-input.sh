@@ -32,6 +32,8 @@ refused 'an input that is not there' 4 'No such file' \
 refused '-i of the wrong type' 3 'input.n' treadle submit "$one" -i n=x
 refused '-i without =' 2 'KEY=VALUE' treadle submit "$one" -i n
 refused '-i without a key' 2 'key is empty' treadle submit "$one" -i =1
+refused '-i misspelt' 3 'whoo: .*did you mean who\?' \
+	treadle submit "$one" -i whoo=x
 refused '-i with binary bytes' 3 'UTF-8' treadle submit "$one" -i $'who=\xff'
 refused 'a key with control bytes' 3 'control' \
 	treadle submit "$one" --key $'a\nb'
