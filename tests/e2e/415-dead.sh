@@ -21,6 +21,12 @@ is 'by step' "$(dead --step ship | wc -l) $(dead --step first | wc -l)" '4 0'
 is 'by workflow' "$(dead --workflow bad | wc -l) $(dead --workflow x)" '4 '
 is 'by age' "$(dead --older 1h | wc -l)" 0
 is 'in pages' "$(dead --limit 3 | wc -l)" 3
+cursor=$(treadle dead --limit 3 --json | jq -r '.cursor // empty')
+like 'the way on is told' "$(treadle dead --limit 3 2>&1 >/dev/null)" \
+	"treadle dead list --cursor $cursor"
+is 'and leads to the rest' "$(dead --cursor "$cursor")" "$(dead | tail -n 1)"
+is 'which ends' "$(treadle dead --cursor "$cursor" --json |
+	jq -r '.cursor // empty')" ''
 like 'one with its history' "$(treadle dead show "$entry")" \
 	"run +$run.*class +rejected.*TRY.*1 +rejected"
 is 'as JSON' "$(treadle dead show "$entry" --json | jq -r .run)" "$run"

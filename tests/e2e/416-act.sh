@@ -28,6 +28,33 @@ is 'from a step on it is' \
 	'["output","second"]'
 until_state "$done_run" done
 
+# The line that --explain prints does what the verb would have done.
+explained() { # VERB ARGUMENT...
+	local before line
+	before=$(redis DEBUG DIGEST-VALUE "treadle:{0}:run:$done_run")
+	line=$(treadle "$@" --explain)
+	is "$1 --explain does nothing itself" "$before" \
+		"$(redis DEBUG DIGEST-VALUE "treadle:{0}:run:$done_run")"
+	like "$1 --explain" "$line" "^redis-cli .* treadle_$1 1 "
+	eval "${line/#redis-cli/${REDIS_CLI:-redis-cli}}" >/dev/null
+}
+explained retry "$done_run" --from second
+until_state "$done_run" done
+is 'its line did it' "$(step_field "$done_run" second attempt)" 3
+explained pause default
+is 'a queue was paused by its line' "$(redis SCARD 'treadle:{0}:paused')" 1
+explained resume default
+is 'and opened again' "$(redis SCARD 'treadle:{0}:paused')" 0
+other=$(treadle submit "$stuck")
+explained cancel "$other"
+is 'a run was cancelled' "$(run_state "$other")" cancelled
+explained forget "$other"
+refused 'and forgotten' 4 'no run' treadle status "$other"
+like 'watch --explain' "$(treadle watch "$done_run" --explain)" \
+	"treadle_status 1 .*$done_run"
+is 'forget as JSON' "$(treadle forget --json "$(treadle submit "$good" --wait)" |
+	jq -c keys)" '["run"]'
+
 ok 'forget several' treadle forget "$id" "${done_run:0:25}"
 refused 'what is forgotten is gone' 4 'no run' treadle status "$id"
 treadle cancel zzzzz "$(treadle submit "$stuck")" 2>"$files/said"

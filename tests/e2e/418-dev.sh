@@ -48,8 +48,11 @@ like 'workers first, Redis last' \
 	"$(log_of "$dev" | grep -oE 'worker stopped|coordinator stopped|bye bye' |
 		uniq | tr '\n' ' ')" 'worker stopped coordinator stopped bye bye'
 
-start dev "$treadle" dev --state "$state" --workers 1
+start dev "$treadle" dev --state "$state" --workers 1 --listen 127.0.0.1:0
 dev=$PID
+wait_until "log_of $dev | grep -q 'coordinator listening'" 60
+like '--listen: the coordinator is asked for its health' "$(curl -s "$(
+	log_of "$dev" | grep -oE 'http://127[0-9.:]+')/healthz")" ok
 wait_until "log_of $dev | grep -q 'worker ready'" 60
 server=$(redis INFO server | sed -n 's/^process_id:\([0-9]*\).*/\1/p')
 worker=$(live | tail -n 1)
