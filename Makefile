@@ -198,6 +198,10 @@ storm: deps ## break real programs for SECONDS (120), print what came of it
 storm-long: ## the same for half an hour: the figures of docs/FAULTS.md
 	@$(MAKE) --no-print-directory storm SECONDS=1800
 
+memcheck: deps ## run the three programs under valgrind
+	@$(MAKE) --no-print-directory MODE=release -j$$(nproc) built
+	@tests/memcheck build/release
+
 coverage: deps ## run the tests, print which part of the code they reach
 	@$(MAKE) --no-print-directory MODE=coverage -j$$(nproc) built
 	@tests/coverage build/coverage
@@ -237,7 +241,7 @@ help: ## list the targets
 		sed 's/^\([a-z-]*\):.*## /\1\t/' | expand -t 12
 
 FORCE:
-.PHONY: all test lint fuzz exhaust storm storm-long coverage bench demo docs \
-	install deps clean help built benches fuzzers FORCE
+.PHONY: all test lint fuzz exhaust memcheck storm storm-long coverage bench \
+	demo docs install deps clean help built benches fuzzers FORCE
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -229,7 +229,7 @@ static void watch(struct http *h, uv_loop_t *loop)
 		MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 
 	must(info);
-	must(!uv_poll_init(loop, &h->poll, info->epoll_fd));
+	must_afford(!uv_poll_init(loop, &h->poll, info->epoll_fd));
 	must(!uv_timer_init(loop, &h->timer));
 	h->poll.data = h;
 	h->timer.data = h;
