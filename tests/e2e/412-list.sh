@@ -37,6 +37,20 @@ like 'the way on is told' "$(treadle list 2>&1 >/dev/null)" '--cursor [0-9a-z]{2
 refused 'a cursor that is none' 3 'not one that' treadle list --cursor '*'
 like 'the table has the reason' "$(treadle list --limit 1 2>/dev/null)" \
 	'cancelled +0/1 .*a test'
+
+# Two runs of one call lie around all others: the older one must be looked for.
+digest=$(ask status "$two" | jq -r .definition)
+oldest=00000000000000000000000000 newest=7zzzzzzzzzzzzzzzzzzzzzzz00
+redis FCALL treadle_submit 1 'treadle:{0}' $oldest "$digest" '' '' 0 \
+	$newest "$digest" '' '' 0 >/dev/null
+is 'by workflow, around many others' "$(listed --workflow two)" \
+	"$newest"$'\n'"$two"$'\n'"$oldest"
+# Redis is slow, so that it takes long enough for a line on the terminal.
+redis CLIENT PAUSE 1200 ALL >/dev/null
+on_terminal "$TREADLE_BUILD/treadle" list --workflow two --cursor "$(
+	cut -c 1-25 <<<"$two")"
+like 'a long search says how far it is' "$SCREEN" '1,000 searched'
+like 'and what it found' "$SCREEN" "$oldest"
 like '--explain' "$(treadle list --explain --older 1h)" \
 	'treadle_list .* 3600000'
 done_testing

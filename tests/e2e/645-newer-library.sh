@@ -65,6 +65,11 @@ start_worker
 until_state "$run" done
 until_state "$next" done
 is 'others do the rest' "$(begun)" 2
+has_sweep() { redis FUNCTION LIST LIBRARYNAME treadle | grep -q treadle_sweep; }
+redis FUNCTION LOAD REPLACE "$(library "$(version)" |
+	sed "/^public('sweep'/d")" >/dev/null
+wait_until has_sweep 60
+ok 'one of our own version that lacks a function is replaced' has_sweep
 redis FUNCTION LOAD REPLACE "$(library 99 | sed "/^public('sweep'/d")" >/dev/null
 until_ended "$COORDINATOR"
 is 'a function that is missing is not loaded over a newer library' \
