@@ -124,6 +124,12 @@ $(LUA)/library.lua: $(lua_src)
 	@mkdir -p $(@D)
 	$(call quiet,CAT,$@)cat $(lua_src) > $@
 
+# The same, counting the branches that dialogues take: tests/coverage.
+branches: $(lua_src) tests/lua/instrument.awk
+	@mkdir -p build/branches
+	@awk -f tests/lua/instrument.awk -v map=build/branches/map $(lua_src) \
+		> build/branches/library.lua
+
 %/library.inc: %/library.lua
 	$(call quiet,EMBED,$@)od -An -v -tu1 $< | sed 's/  */,/g; s/^,//; s/$$/,/' > $@
 
@@ -203,7 +209,7 @@ memcheck: deps ## run the three programs under valgrind
 	@tests/memcheck build/release
 
 coverage: deps ## run the tests, print which part of the code they reach
-	@$(MAKE) --no-print-directory MODE=coverage -j$$(nproc) built
+	@$(MAKE) --no-print-directory MODE=coverage -j$$(nproc) built branches
 	@tests/coverage build/coverage
 
 bench: deps ## measure speed and memory; prints a table, writes JSON
@@ -242,6 +248,6 @@ help: ## list the targets
 
 FORCE:
 .PHONY: all test lint fuzz exhaust memcheck storm storm-long coverage bench \
-	demo docs install deps clean help built benches fuzzers FORCE
+	demo docs install deps clean help built benches fuzzers branches FORCE
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

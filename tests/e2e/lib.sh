@@ -104,6 +104,8 @@ fail() {
 }
 
 done_testing() {
+	[ -z "${LIBRARY_BRANCHES:-}" ] || redis FCALL treadle_branches 1 any |
+		grep . >>"$LIBRARY_BRANCHES/taken"
 	echo "1..$tests"
 	has_plan=yes
 	exit $((failed != 0))
@@ -228,6 +230,9 @@ restart_redis() {
 		${redis_arguments[@]+"${redis_arguments[@]}"}
 	REDIS=$PID
 	until_started "$REDIS" 'redis PING | grep -qE "PONG|NOAUTH"'
+	# The library that counts what is taken of it, see tests/coverage.
+	[ -z "${LIBRARY_BRANCHES:-}" ] || redis -x FUNCTION LOAD REPLACE \
+		<"$LIBRARY_BRANCHES/library.lua" >/dev/null
 }
 
 stop_redis() {

@@ -15,7 +15,8 @@ start_library() {
 	start_redis
 	make --no-print-directory -s build/gen/library.lua ||
 		fail 'the library could not be joined'
-	redis -x FUNCTION LOAD REPLACE <build/gen/library.lua >/dev/null ||
+	redis -x FUNCTION LOAD REPLACE >/dev/null \
+		<"${LIBRARY_BRANCHES:-build/gen}/library.lua" ||
 		fail 'the library could not be loaded'
 }
 
