@@ -5,7 +5,7 @@
 #include "treadle/clock.h"
 #include "answer.h"
 #include "dialogue.h"
-#include "doctor.h"
+#include "doctor/doctor.h"
 
 #define ROUNDS_MAX 4 /* of examining and mending */
 

@@ -148,14 +148,19 @@ doors() {
 	door 'jq\.h' 'common/expression\.c'
 }
 
-# "..." is a header of treadle/ or of one's own folder; only tests look inside.
+# "..." is a header of treadle/ or of one's own program, whose folder may hold
+# one more; only tests look inside.
 own_headers() {
 	grep -nE '#include "' $(grep -vE '^(tests|bench)/' "$work/code") |
 		while IFS=: read -r file line text; do
 			header=${text#*\"} header=${header%\"*}
 			case $header in
 			treadle/* | library.inc) ;;
-			*/*) echo "$file:$line: $header is of another folder" ;;
+			../*/* | */*/*) echo "$file:$line: $header is far off" ;;
+			../*) [[ $file == */*/* ]] ||
+				echo "$file:$line: $header is another program's" ;;
+			*/*) [ -e "${file%/*}/$header" ] ||
+				echo "$file:$line: $header is of another folder" ;;
 			*) [ -f "${file%/*}/$header" ] ||
 				echo "$file:$line: $header is not of this folder" ;;
 			esac

@@ -33,7 +33,8 @@ until_state "$gone" done
 wait_until '[ "$(step_field "$delayed" long state)" = delayed ]'
 wait_until '[ "$(step_field "$held_run" hold state)" = running ]'
 treadle cancel "$(treadle submit "$files/apart.yaml")" 2>/dev/null
-doctor_says_well 'a system at work is well'
+is 'a system at work is well, but for a queue that nobody takes from' \
+	"$(treadle doctor --json | jq -r '.id // empty')" queue-unserved
 crash "$WORKER"
 crash "$COORDINATOR"
 touch "$files/gate"

@@ -17,10 +17,13 @@ redis.register_function('treadle_version', function() return 1 end)" >/dev/null
 is 'another library is not ours' "$(ids)" library-differs
 redis FUNCTION FLUSH >/dev/null
 run=$(treadle submit "$one")
-is 'no coordinator leads' "$(ids)" coordinator-none
+is 'no coordinator leads' "$(ids)" 'coordinator-none queue-unserved'
 is 'which is not asked with --data' "$(ids --data)" ''
 start_coordinator
-is 'now one does' "$(ids)" ''
+is 'now one does' "$(ids)" queue-unserved
+start_worker
+until_state "$run" done
+is 'and a worker takes' "$(ids)" ''
 
 config maxmemory-policy allkeys-lru
 is 'eviction' "$(ids)" eviction
@@ -49,7 +52,7 @@ said() { # what the library says to Redis, by its source
 		sed "s/.*('//; s/'//" | tr A-Z a-z | sort -u
 }
 is 'no command of the library is forgotten among the rights' "$(said |
-	grep -vxF "$(grep -oE '^	"[a-z_]+' "$ROOT/producer/doctor_server.c" |
+	grep -vxF "$(grep -oE '^	"[a-z_]+' "$ROOT/producer/doctor/server.c" |
 		tr -d '	"')")" ''
 
 config slowlog-log-slower-than 0
@@ -68,7 +71,7 @@ refused 'with 4 for a finding that there is not' 4 'no finding' \
 	treadle doctor explain nonsense
 like 'each finding is explained' "$(treadle doctor explain eviction)" noeviction
 is 'all of them are' "$(treadle doctor explain --json | jq -r .id | sort)" \
-	"$(grep -oE '^FINDING\([A-Z_]+, "[a-z-]+' "$ROOT/producer/findings.def" |
+	"$(grep -oE '^FINDING\([A-Z_]+, "[a-z-]+' "$ROOT/producer/doctor/findings.def" |
 		sed 's/.*"//' | sort)"
 like 'a terminal shows the remedy' "$(treadle doctor 2>&1)" 'do +see who writes'
 done_testing

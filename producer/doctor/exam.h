@@ -6,7 +6,7 @@
 
 /*
  * One run on the table: what was asked about it, as of one instant, and what
- * the answers say. exam.c reads them, doctor_run.c asks, judge.c judges.
+ * the answers say. exam.c reads them, run.c asks, judge.c judges.
  */
 
 /* What is asked of every run, in this order. */

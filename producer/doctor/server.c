@@ -244,6 +244,7 @@ static const char *const rights[] = {
 	"xread streams K 0",
 	"time",
 	"ping",
+	"info memory",
 	"exists K",
 	"del K",
 	"get K",

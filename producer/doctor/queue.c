@@ -241,14 +241,35 @@ static void judge_room(struct errand *e, const struct reply *stream)
 			(long long)length->integer, (long long)nodes->integer);
 }
 
+/* What takes from a queue is a consumer from its first read on. */
+static void judge_service(struct errand *e, const struct reply *consumers,
+			  const struct reply *workers,
+			  const struct reply *stream)
+{
+	const struct reply *length = info(stream, "length");
+
+	for (size_t i = 0; i < consumers->count; i++) {
+		const struct reply *name = info(&consumers->items[i], "name");
+
+		if (name && has_member(workers, name->text))
+			return;
+	}
+	if (length && length->integer > 0)
+		finding(e->doctor, QUEUE_UNSERVED, SUBJECT(.key = e->b),
+			"%lld entries", (long long)length->integer);
+}
+
 /* a: the queue's key, b: its name */
 static void judge_group(struct errand *e, const struct reply *answers)
 {
 	for (size_t i = 0; i < answers[0].count; i++)
 		judge_consumer(e, &answers[0].items[i], &answers[1],
 			       &answers[2]);
-	if (answers[3].type == REPLY_ARRAY)
-		judge_room(e, &answers[3]);
+	if (answers[3].type != REPLY_ARRAY)
+		return;
+	judge_room(e, &answers[3]);
+	if (!e->doctor->is_data_only)
+		judge_service(e, &answers[0], &answers[1], &answers[3]);
 }
 
 static void look_at_group(struct doctor *d, struct slice key)

@@ -2,7 +2,7 @@
 #ifndef PRODUCER_FINDING_H
 #define PRODUCER_FINDING_H
 
-#include "call.h"
+#include "../call.h"
 
 /*
  * What the doctor finds: the table (findings.def), and what was found in one

@@ -2,7 +2,7 @@
 #ifndef PRODUCER_DOCTOR_H
 #define PRODUCER_DOCTOR_H
 
-#include "bar.h"
+#include "../bar.h"
 #include "finding.h"
 #include "plan.h"
 #include "reader.h"
@@ -33,7 +33,7 @@ struct doctor {
 	bool is_data_only;
 
 	jv uses; /* of definitions: runs by name, while they are counted */
-	struct pace *pace; /* doctor_books.c */
+	struct pace *pace; /* books.c */
 
 	int64_t runs, entries, members, keys; /* examined */
 	int64_t restless; /* runs that changed faster than they were read */
@@ -54,29 +54,29 @@ struct slice doctor_slice(struct arena *arena, const char *a, struct slice b);
 /* A slice as the two arguments of "%.*s". */
 #define TEXT(slice) (int)(slice).len, (slice).data
 
-/* doctor_run.c: all that is seen from one run. Returns before it is judged. */
+/* run.c: all that is seen from one run. Returns before it is judged. */
 void doctor_run(struct doctor *d, struct slice id);
 
 /* Beneath: keys that were met. */
 void doctor_worker(struct doctor *d, struct slice id);
 void doctor_definition(struct doctor *d, struct slice id);
 
-/* doctor_queue.c: streams and their groups. */
+/* queue.c: streams and their groups. */
 void doctor_queues(struct doctor *d);
 
-/* doctor_index.c: runs by their indexes, and the sets beside them. */
+/* index.c: runs by their indexes, and the sets beside them. */
 void doctor_indexes(struct doctor *d);
 
-/* doctor_books.c: totals and definitions. */
+/* books.c: totals and definitions. */
 void doctor_books(struct doctor *d);
 
-/* doctor_worker.c: workers and coordinators. */
+/* worker.c: workers and coordinators. */
 void doctor_workers(struct doctor *d);
 
-/* doctor_keys.c: every key there is. */
+/* keys.c: every key there is. */
 void doctor_keys(struct doctor *d);
 
-/* doctor_server.c: what surrounds the data. */
+/* server.c: what surrounds the data. */
 void doctor_server(struct doctor *d);
 
 /*

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "help.h"
+#include "../help.h"
 
 #define SHOWN_MAX 5      /* of one kind, to people */
 #define SEEN_MAX 100000  /* subjects that are told apart */
@@ -324,7 +324,7 @@ void finding_reference(const struct output *out)
 		"# What the doctor may find\n\n"
 		"`treadle doctor` examines what Treadle keeps in Redis, and "
 		"the Redis it is kept in. This page is made from its table,\n"
-		"`producer/findings.def`, by `treadle doctor explain "
+		"`producer/doctor/findings.def`, by `treadle doctor explain "
 		"--reference`.\n");
 	for (int severity = SEVERITY_ERROR; severity >= 0; severity--) {
 		output_printf(out,

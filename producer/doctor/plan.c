@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "treadle/arena.h"
-#include "answer.h"
+#include "../answer.h"
 
 #define PLANS_MAX 1024 /* kept; then all are dropped, and read again */
 
