@@ -116,7 +116,7 @@ left step-unheld
 harm step-unheld EVAL "
 	redis.call('XACK', '$P:queue:default', 'workers', '$held')
 	redis.call('ZREM', '$P:workers', '$worker')
-	redis.call('ZADD', '$P:lost', 7, '$worker')
+	redis.call('ZADD', '$P:lost', 9999999999999, '$worker')
 	redis.call('HSET', '$P:worker:$worker', 'lost', 7)" 0
 left
 harm 'pending-stray step-unheld' XDEL "$P:queue:default" "$held"
