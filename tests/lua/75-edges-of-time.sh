@@ -20,6 +20,8 @@ redis XDEL "$P:queue:q" "$ENTRY" >/dev/null
 redis ZADD "$P:workers" 1 w1 >/dev/null
 is 'one at a time' "$(call reclaim c1 1000 1 | query '.more')" true
 is 'until all is looked at' "$(call reclaim c1 1000 9 | query '.more')" false
+is 'who was lost is shown for a while' \
+	"$(call workers | query '.workers[0].state')" lost
 is 'nobody holds anything' \
 	"$(redis XPENDING "$P:queue:q" workers | head -n 1)" 0
 
@@ -48,6 +50,8 @@ take w2
 one=$ENTRY name=$STEP
 take w2
 fail_step w2 -1 rejected >/dev/null
+like 'what still runs is not begun again' "$(call retry "$r" "$name" 2>&1)" \
+	'^CONFLICT .* still running'
 is 'it is over with its run' \
 	"$(call release w2 q "$one" "$r" "$name") $(state_of "$r" "$name")" \
 	'FENCED cancelled'
