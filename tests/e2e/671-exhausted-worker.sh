@@ -73,9 +73,9 @@ mend() {
 	local queues
 	touch "$ledger.mending"
 	queues=$(cut -d ' ' -f 2 "$TREADLE_TEST_TMP/runs" | paste -sd ,)
-	start_worker --worker-queues "$queues" \
+	start_worker --worker-queues "$queues" --worker-lease 15s \
 		--worker-directory "$TREADLE_TEST_TMP/work"
-	wait_until '[ "$(redis ZCARD "treadle:{0}:runs:running")" = 0 ]' 60
+	wait_until '[ "$(redis ZCARD "treadle:{0}:runs:running")" = 0 ]' 240
 	stop "$WORKER"
 	is 'every run is done' \
 		"$(redis ZCARD 'treadle:{0}:runs:done')" "$runs"
