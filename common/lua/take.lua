@@ -73,7 +73,7 @@ local function take_later(batch, id, queue, entry, run_id, name, text, now)
   local p = batch.p
   local key = p .. 'run:' .. run_id
   local v = call('HMGET', key, 'state', 'def')
-  local state, attempt, recoveries, at, holder = record.read(text)
+  local state, attempt, recoveries, at, holder, started = record.read(text)
   if state == 'done' and at == entry then
     -- Who has an heir knows it from complete: nobody performs this one.
     step.put_back(batch, queue, entry, run_id, name, false, now)
@@ -84,6 +84,10 @@ local function take_later(batch, id, queue, entry, run_id, name, text, now)
     run_state.read(v[1]) == 'running' and definition.get(p, v[2])
   if not graph then
     finish_entry(batch, queue, entry)
+    if is_begun and at == entry then -- its run is over, and it never ran
+      call('HSET', key, 'step:' .. name,
+        record.ended('cancelled', text, started, now))
+    end
     return 'DROPPED'
   end
   if not is_begun then

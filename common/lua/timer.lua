@@ -7,14 +7,17 @@
 local timer = {}
 
 local LIMIT_MAX = 1000
+local LEADS_MAX = 4
 
 -- Takes or renews the lead of a role. Returns true, or false and the ms
--- after which it may be free.
+-- after which it may be free. One that would last for several leads was taken
+-- before the clock went back: its holder may be dead, and is not waited for.
 local function lead(p, role, id, lead_ms)
   local key = p .. 'lead:' .. role
   local holder = call('GET', key)
-  if holder and holder ~= id then
-    return false, math.max(1, call('PTTL', key))
+  local wait = holder and holder ~= id and call('PTTL', key)
+  if wait and wait <= LEADS_MAX * lead_ms then
+    return false, math.max(1, wait)
   end
   call('SET', key, id, 'PX', lead_ms)
   return true
@@ -139,7 +142,8 @@ local function sweep_definitions(p, now, limit)
   return removed
 end
 
--- Removes finished runs after their time, and definitions that nobody uses.
+-- Removes finished runs after their time, and definitions that nobody uses;
+-- has lost workers found that nobody knew of.
 -- COORDINATOR LEAD_MS LIMIT RETENTION_MS RETENTION_RUNS. Returns JSON: role,
 -- now, removed, definitions, more.
 function timer.sweep(p, args)
@@ -158,6 +162,7 @@ function timer.sweep(p, args)
   end
   batch_end(batch)
   local definitions = sweep_definitions(p, now, limit)
+  worker.adopt_strays(p, now)
   return json.object('role', '"leader"', 'now', json.number(now),
     'removed', json.number(#ids), 'definitions', json.number(definitions),
     'more', json.boolean(#ids == limit))

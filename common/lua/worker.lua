@@ -90,6 +90,33 @@ function worker.remove(p, id)
   call('DEL', p .. 'worker:' .. id, p .. 'stop:' .. id)
 end
 
+-- Consumers that no worker answers for: one that was forgotten while it stood
+-- still has read once more, and then it died or took another name. Who holds
+-- something becomes a lost worker, or it would be his for ever.
+function worker.adopt_strays(p, now)
+  local strays, queues = {}, call('SMEMBERS', p .. 'queues')
+  table.sort(queues)
+  for _, queue in ipairs(queues) do
+    local key = p .. 'queue:' .. queue
+    local found = redis.pcall('XINFO', 'CONSUMERS', key, GROUP)
+    for _, about in ipairs(found.err and {} or found) do
+      local id, pending = about[2], about[4]
+      if call('EXISTS', p .. 'worker:' .. id) == 1 then
+        -- a worker like any other
+      elseif pending > 0 then
+        strays[id] = strays[id] and strays[id] .. ',' .. queue or queue
+      else
+        call('XGROUP', 'DELCONSUMER', key, GROUP, id)
+      end
+    end
+  end
+  for id, names in pairs(strays) do
+    call('HSET', p .. 'worker:' .. id, 'host', 'unknown', 'pid', 0, 'queues',
+      names, 'lost', now)
+    call('ZADD', p .. 'lost', now, id)
+  end
+end
+
 -- Removes a worker that holds nothing. WORKER. Returns OK.
 function worker.leave(p, args)
   local id = args[1] or complain('USAGE', 'leave takes WORKER')

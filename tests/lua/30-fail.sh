@@ -62,4 +62,25 @@ is 'and its result is kept' "$(call complete w1 q "${left[@]}" y 0)" COMMITTED
 is 'for a retry' "$(redis HGET "$P:out:$r" "${left[2]}")" y
 is 'but leads nowhere' "$(redis XLEN "$P:queue:q"),$(field "$r" state)" \
 	'0,failed 2'
+
+# What has begun in a run that failed before its worker heard of it never ran.
+r=$(run_id 8)
+call submit "$r" diamond '' '' 0 >/dev/null
+take w1
+complete w1 >/dev/null
+take w1
+left=($ENTRY $RUN $STEP)
+take w1
+fail_step w1 -1 >/dev/null
+is 'a take that is repeated after its run has failed is dropped' \
+	"$(call take w1 q "${left[@]}" | sed -n 2p)" DROPPED
+is 'and the step does not run for ever' "$(state_of "$r" "${left[2]}")" \
+	cancelled
+like 'so that a retry runs it again' "$(call retry "$r" | query '.steps[]')" \
+	"${left[2]}"
+
+# A lead that was taken before the clock went back.
+redis SET "$P:lead:promote" c9 PX 3600000 >/dev/null
+is 'the lead of one that is gone ends though the clock went back' \
+	"$(call promote c1 1000 10 | query .role)" leader
 done_testing

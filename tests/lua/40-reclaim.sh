@@ -3,6 +3,10 @@
 # Lost workers: recoveries, the fence against zombies, poison, release.
 . "$(dirname "$0")/lib.sh"
 
+pending_of() { # WORKER
+	redis --raw XPENDING "$P:queue:q" workers - + 10 "$1" | grep -c "^$1"
+}
+
 start_library
 define_all
 lose() { # WORKER: its lease has run out
@@ -104,4 +108,18 @@ take w8
 is 'and clears the other' "$RUN $(complete w8)" "$s COMMITTED"
 is 'counters arrive with a beat' "$(call heartbeat w5 15000 1 took:exec:5 3 \
 	| head -n 1; redis HGET "$P:counters" took:exec:5)" $'LIVE\n3'
+
+# A worker that was forgotten while it stood still reads once more, and dies.
+r=$(run_id 77)
+call submit "$r" one '' '' 0 >/dev/null
+redis XGROUP CREATECONSUMER "$P:queue:q" workers w10 >/dev/null
+read_entry w9 >/dev/null
+call reclaim c1 1000 100 >/dev/null
+is 'nobody knows who holds it' "$(pending_of w9)" 1
+call sweep c1 1000 100 3600000 1000 >/dev/null
+is 'a sweep finds it' "$(redis HEXISTS "$P:worker:w9" lost)" 1
+is 'and forgets a reader that holds nothing' "$(redis XINFO CONSUMERS \
+	"$P:queue:q" workers | grep -c w10)" 0
+call reclaim c1 1000 100 >/dev/null
+is 'then it is put back' "$(pending_of w9) $(state_of "$r" a)" '0 ready'
 done_testing
