@@ -473,7 +473,7 @@ END {
 		check_run(id)
 	}
 	for (name in consumers)
-		if (!(name in known))
+		if (whole && !(name in known))
 			violation("R3", "consumer " name " of " consumers[name] \
 				" is nobody")
 	if (!was_flushed)

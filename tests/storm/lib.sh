@@ -93,6 +93,16 @@ begin_world() {
 	until_started "${fleet[0]}" "is_registered ${fleet[0]}"
 }
 
+# Everything ends; what the ledgers said is put aside, for another world.
+end_world() {
+	end_programs
+	rm -rf "$TREADLE_TEST_TMP/data" "$ledgers".old "$TREADLE_TEST_TMP/disk"
+	mv "$ledgers" "$ledgers".old
+	mkdir "$ledgers"
+	: >"$ledgers/producer" >"$ledgers/handler" >"$ledgers/nemesis"
+	REDIS='' COORDINATORS=() WORKERS=()
+}
+
 # A worker more; nobody waits for it.
 add_worker() {
 	start worker "$TREADLE_BUILD/treadle-worker" --worker-slots 12 \
@@ -137,7 +147,7 @@ acked_count() { grep -c '^acked' "$ledgers/producer"; }
 feed() { # RUNNING
 	local session=0 number=0 again=
 	trap - EXIT INT TERM HUP
-	while [ -e "$TREADLE_TEST_TMP/load" ] || [ -n "$again" ]; do
+	while { [ -e "$TREADLE_TEST_TMP/load" ] || [ -n "$again" ]; } && is_running $$; do
 		session=$((session + 1))
 		feed_session "$1"
 	done
@@ -154,7 +164,8 @@ feed_session() { # RUNNING
 	exec {fifo_fd}<>"$fifo"
 	for key in $again; do submit_line "$key"; done
 	again=
-	while [ -e "$TREADLE_TEST_TMP/load" ] && is_running "$producer"; do
+	while [ -e "$TREADLE_TEST_TMP/load" ] && is_running "$producer" &&
+		is_running $$; do
 		if [ "$(redis ZCARD "${PREFIX}runs:running" 2>/dev/null || echo 9999)" \
 			-lt "$1" ] 2>/dev/null; then
 			for _ in 1 2 3 4 5 6; do

@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Handlers ignore signals, fork, flood, eat memory and kill their workers: each ends as it must, the rest goes on.
+. "$(dirname "$0")/lib.sh"
+
+# The shell says of each worker that is killed that it was.
+exec 2>"$TREADLE_TEST_TMP/stderr"
+begin_world --appendfsync everysec
+begin_load 10
+# wild NAME STATE CLASS YAML: a workflow of one step, how it must end, and why.
+wild() {
+	printf 'name: %s\nsteps:\n  only:\n    timeout: 1s\n    recoveries: 2\n    retry: {attempts: 1}\n    exec: {command: [bash, -c, %s]}\n' \
+		"$1" "$4" >"$TREADLE_TEST_TMP/$1.yaml"
+	echo "expect $1 $2" >>"$ledgers/graph"
+	echo "$1 $3" >>"$TREADLE_TEST_TMP/wild"
+	fault "$1"
+	yes '{}' | head -n $((3 * SCALE)) | treadle submit \
+		"$TREADLE_TEST_TMP/$1.yaml" --bulk - 2>/dev/null \
+		>"$TREADLE_TEST_TMP/$1.ids"
+}
+wild deaf failed timeout "'trap \"\" TERM; exec tail -f /dev/null'"
+wild forks failed timeout "'trap \"\" TERM; for i in 1 2 3; do (trap \"\" TERM; exec -a storm-fork-$$ tail -f /dev/null) & done; wait'"
+wild flood failed too_large "'exec head -c 4000000 /dev/zero'"
+wild hungry failed error "'ulimit -v 200000; head -c 900000000 /dev/zero | tail'"
+wild poison failed worker_lost "'kill -9 \$PPID'"
+# Who is killed by what it performs is followed by another.
+for i in $(seq 600); do
+	for pid in "${fleet[@]}"; do
+		is_running "$pid" && continue
+		reap "$pid"
+		for AT in "${!fleet[@]}"; do
+			[ "${fleet[AT]}" != "$pid" ] || break
+		done
+		drop_worker "$AT"
+		add_worker
+	done
+	[ "$(redis ZCARD "${PREFIX}runs:failed")" -lt $((15 * SCALE)) ] || break
+	rest 50
+done
+while read -r name class; do
+	is "$name fails as it must" "$(while read -r run; do
+		ask status "$run" | jq -r '.reason.class'
+	done <"$TREADLE_TEST_TMP/$name.ids" | sort -u)" "$class"
+done <"$TREADLE_TEST_TMP/wild"
+is 'no descendant is left' "$(pgrep -f "storm-fork-$$")" ''
+verdict 'handlers run wild'
+done_testing
