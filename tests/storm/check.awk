@@ -95,9 +95,10 @@ kind == "handler" && $1 == "end" {
 function edge_is_good(from, to)
 {
 	if (from == "none")
-		return to == "ready" || to == "waiting"
+		return to == "ready" || to == "waiting" || to == "running"
 	if (from == "waiting")
-		return to == "waiting" || to == "ready" || to == "cancelled"
+		return to == "waiting" || to == "ready" || to == "running" || \
+			to == "cancelled"
 	if (from == "ready")
 		return to == "running" || to == "ready" || to == "delayed" || \
 			to == "cancelled"
@@ -107,6 +108,18 @@ function edge_is_good(from, to)
 	return from == "delayed" && (to == "ready" || to == "cancelled")
 }
 
+# An heir begins under the entry, and at the worker, of a step that it needs:
+# `held` is both, as they stand in the records.
+function is_heir(id, step, held,    list, i, count, found)
+{
+	count = split(needs[workflow_of[id], step], list, ",")
+	for (i = 1; i <= count; i++)
+		if (record[id, list[i]] ~ /^done / &&
+		    index(record[id, list[i]], held))
+			found = 1
+	return found
+}
+
 # RUNNING: what it was given is what was ready, its needs are done.
 function begin_step(id, step, old, new,    o, n, list, i, count, w)
 {
@@ -114,6 +127,15 @@ function begin_step(id, step, old, new,    o, n, list, i, count, w)
 	split(new, n, " ")
 	grants[id, step]++
 	grant_count++
+	if (o[1] == "none" || o[1] == "waiting") {
+		if (workflow_of[id] in expect &&
+		    !is_heir(id, step, " " n[4] " " n[5] " "))
+			violation("S10", "run " id " step " step ": " old \
+				" -> " new)
+		o[2] = 0
+		o[3] = 0
+		o[4] = n[4]
+	}
 	if (n[2] != o[2] + 1 || n[3] != o[3])
 		violation("S8", "run " id " step " step ": " old " -> " new)
 	if (n[4] != o[4])
