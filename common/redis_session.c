@@ -11,7 +11,7 @@
 #include "redis_hello.h"
 
 #define BACKOFF_MIN_MS 50
-#define BACKOFF_MAX_MS 5000
+#define BACKOFF_MAX_MS 1000
 #define TICK_MS 5 /* the timer's precision: a scan must not come too often */
 #define SUSPECT_MS 20
 #define GREETING_MAX 65536

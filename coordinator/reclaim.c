@@ -12,7 +12,7 @@
 #define LOOK_MS 1000
 #define UNMOVED_MS 50
 #define LEASE_MS 15000    /* while no worker has told us of its own */
-#define RECONNECT_MS 6000 /* redis.h: 5 s between two tries, and a beat */
+#define RECONNECT_MS 2000 /* redis.h: 1 s between two tries, and a beat */
 
 static struct reclaim *reclaim_of(struct duty *d)
 {

@@ -12,7 +12,7 @@
  *
  * A call is a command and a callback that comes exactly once, later. The
  * connection connects by itself, again and again with full jitter (50 ms up
- * to 5 s), and greets with HELLO, which says who the server is; a server too
+ * to 1 s), and greets with HELLO, which says who the server is; a server too
  * old, or a replica, is an error that says so.
  *
  * Most of what we send is idempotent by design (the library answers a repeat
@@ -23,7 +23,7 @@
  * REDIS_LOST instead: whether it took effect is then unknown. Calls are
  * answered in the order they were made, but for one that the server refused
  * for the moment: it is sent again after a back-off with full jitter (50 ms
- * up to 5 s), and later ones may overtake it.
+ * up to 1 s), and later ones may overtake it.
  *
  * libuv carries the bytes and resolves names without blocking; hiredis'
  * reader parses what comes back. hiredis' own async context is not used: it
