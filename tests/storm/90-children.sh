@@ -7,10 +7,10 @@
 exec 2>"$TREADLE_TEST_TMP/stderr"
 begin_world --appendfsync everysec
 begin_load 10
-# wild NAME STATE CLASS YAML: a workflow of one step, how it must end, and why.
+# wild NAME STATE CLASS COMMAND [TIMEOUT]: a workflow of one step, how it must end, and why.
 wild() {
-	printf 'name: %s\nsteps:\n  only:\n    timeout: 1s\n    recoveries: 2\n    retry: {attempts: 1}\n    exec: {command: [bash, -c, %s]}\n' \
-		"$1" "$4" >"$TREADLE_TEST_TMP/$1.yaml"
+	printf 'name: %s\nsteps:\n  only:\n    timeout: %s\n    recoveries: 2\n    retry: {attempts: 1}\n    exec: {command: [bash, -c, %s]}\n' \
+		"$1" "${5:-30s}" "$4" >"$TREADLE_TEST_TMP/$1.yaml"
 	echo "expect $1 $2" >>"$ledgers/graph"
 	echo "$1 $3" >>"$TREADLE_TEST_TMP/wild"
 	fault "$1"
@@ -18,8 +18,8 @@ wild() {
 		"$TREADLE_TEST_TMP/$1.yaml" --bulk - 2>/dev/null \
 		>"$TREADLE_TEST_TMP/$1.ids"
 }
-wild deaf failed timeout "'trap \"\" TERM; exec tail -f /dev/null'"
-wild forks failed timeout "'trap \"\" TERM; for i in 1 2 3; do (trap \"\" TERM; exec -a storm-fork-$$ tail -f /dev/null) & done; wait'"
+wild deaf failed timeout "'trap \"\" TERM; exec tail -f /dev/null'" 1s
+wild forks failed timeout "'trap \"\" TERM; for i in 1 2 3; do (trap \"\" TERM; exec -a storm-fork-$$ tail -f /dev/null) & done; wait'" 1s
 wild flood failed too_large "'exec head -c 4000000 /dev/zero'"
 wild hungry failed error "'ulimit -v 200000; head -c 900000000 /dev/zero | tail'"
 wild poison failed worker_lost "'kill -9 \$PPID'"

@@ -226,7 +226,8 @@ until_stopped() {
 	for pid in ${stopping[@]+"${stopping[@]}"}; do
 		wait_until "! is_running $pid" 30
 		reap "$pid"
-		[ "$STATUS" = 0 ] || is "worker $pid stops well" "$STATUS" 0
+		[[ $STATUS == ${STOPS_WELL:-0} ]] ||
+			is "worker $pid stops well" "$STATUS" 0
 	done
 	stopping=()
 }
