@@ -136,7 +136,10 @@ end_work 'a replica'
 
 # --- it has no memory left: what ends is kept, nothing new begins
 begin_work
+# What the library knows about memory is a tenth of a second old at most.
+redis SET test:moment 1 PX 150 >/dev/null
 redis CONFIG SET maxmemory 1 >/dev/null
+wait_until '[ "$(redis PTTL test:moment)" = -2 ]'
 touch "$TREADLE_TEST_TMP/gate.$waves"
 wait_until '[ "$(step_field "$run" hold state)" = done ]'
 wait_until 'log_since "$WORKER" | grep -q "memory is full: raise maxmemory"'
