@@ -201,6 +201,10 @@ storm: deps ## break real programs for SECONDS (120), print what came of it
 	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) built
 	@tests/storm/run build/test $(or $(SECONDS),120)
 
+storm-plants: deps ## plant bugs in C, and look whether storms find them
+	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) built
+	@tests/storm/plants
+
 storm-long: ## the same for half an hour: the figures of docs/FAULTS.md
 	@$(MAKE) --no-print-directory storm SECONDS=1800
 
@@ -247,7 +251,7 @@ help: ## list the targets
 		sed 's/^\([a-z-]*\):.*## /\1\t/' | expand -t 12
 
 FORCE:
-.PHONY: all test lint fuzz exhaust memcheck storm storm-long coverage bench \
+.PHONY: all test lint fuzz exhaust memcheck storm storm-plants storm-long coverage bench \
 	demo docs install deps clean help built benches fuzzers branches FORCE
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -42,6 +42,6 @@ while read -r name class; do
 		ask status "$run" | jq -r '.reason.class'
 	done <"$TREADLE_TEST_TMP/$name.ids" | sort -u)" "$class"
 done <"$TREADLE_TEST_TMP/wild"
-is 'no descendant is left' "$(pgrep -f "storm-fork-$$")" ''
+is 'R5: no descendant is left' "$(pgrep -f "storm-fork-$$")" ''
 verdict 'handlers run wild'
 done_testing

@@ -346,7 +346,7 @@ kind == "dump" && $1 == "entry" && $2 ~ /:queue:/ {
 kind == "dump" && $1 == "pending" && $3 > 0 {
 	violation("R3", $3 " entries of " $2 " are pending")
 }
-kind == "dump" && $1 == "consumer" && $2 ~ /:queue:/ { consumers[$3] = $2 }
+kind == "dump" && $1 == "consumer" && $2 ~ /:queue:/ { holds[$3] += $4 }
 kind == "dump" && $1 == "key" {
 	key = substr($2, length(prefix) + 1)
 	if (index($2, prefix) != 1 || key !~ owned)
@@ -495,10 +495,14 @@ END {
 		there++
 		check_run(id)
 	}
-	for (name in consumers)
-		if (whole && !(name in known))
-			violation("R3", "consumer " name " of " consumers[name] \
-				" is nobody")
+	for (name in holds)
+		if (!(name in known)) {
+			nobody++
+			if (holds[name] > 0)
+				violation("R3", "consumer " name " holds " \
+					holds[name] " entries and is nobody")
+		}
+	print "figure", "nobody", nobody + 0
 	if (!was_flushed)
 		check_counters()
 	for (name in faults)
