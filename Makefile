@@ -87,6 +87,7 @@ lua_src := $(patsubst %,common/lua/%.lua,head record json run recent submit \
 	worker step take complete fail release timer reclaim control inspect \
 	list stats mend tidy register)
 lua_src := $(patsubst $(plant_file),$(OUT)/$(plant_file),$(lua_src))
+simulator_obj := $(call obj,$(wildcard tests/simulator/*.c))
 programs := $(addprefix $(OUT)/,treadle treadle-worker treadle-coordinator)
 
 quiet = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)';)
@@ -169,6 +170,13 @@ $(OUT)/storm/%.so: tests/storm/%.c
 # Its parts have a folder of their own.
 $(OUT)/helpers/fault_proxy: $(call obj,$(wildcard tests/helpers/fault/*.c))
 
+$(OUT)/simulator: $(simulator_obj) $(OUT)/libtreadle.a
+	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs)
+
+$(LUA)/simulated.lua: $(LUA)/library.lua $(addprefix tests/simulator/, \
+		simulated simulate.lua)
+	$(call quiet,LUA,$@)tests/simulator/simulated $< > $@
+
 $(OUT)/bench/%: $(OBJ)/bench/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
@@ -177,7 +185,8 @@ $(OUT)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -fsanitize=fuzzer -o $@ $^ $(common_libs)
 
-built: $(programs) $(unit_bin) $(helper_bin) $(storm_bin)
+built: $(programs) $(unit_bin) $(helper_bin) $(storm_bin) \
+	$(OUT)/simulator $(LUA)/simulated.lua
 benches: $(programs) $(bench_bin)
 fuzzers: $(fuzz_bin)
 
@@ -211,6 +220,17 @@ storm-long: ## the same for half an hour: the figures of docs/FAULTS.md
 memcheck: deps ## run the three programs under valgrind
 	@$(MAKE) --no-print-directory MODE=release -j$$(nproc) built
 	@tests/memcheck build/release
+
+simulate: deps ## simulate the library for SECONDS (60), from SEED or now
+	@$(MAKE) --no-print-directory MODE=release -j$$(nproc) \
+		build/release/simulator build/gen/simulated.lua
+	@build/release/simulator --library build/gen/simulated.lua \
+		--seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+plants: ## plant each bug in the library, and see what catches it
+	@$(MAKE) --no-print-directory MODE=release -j$$(nproc) \
+		build/release/simulator
+	@tests/plants/run build/release/simulator
 
 coverage: deps ## run the tests, print which part of the code they reach
 	@$(MAKE) --no-print-directory MODE=coverage -j$$(nproc) built branches
@@ -251,7 +271,8 @@ help: ## list the targets
 		sed 's/^\([a-z-]*\):.*## /\1\t/' | expand -t 12
 
 FORCE:
-.PHONY: all test lint fuzz exhaust memcheck storm storm-plants storm-long coverage bench \
+.PHONY: all test lint fuzz lua-files simulate plants exhaust memcheck storm storm-plants \
+	storm-long coverage bench \
 	demo docs install deps clean help built benches fuzzers branches FORCE
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

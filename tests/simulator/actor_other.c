@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "parts.h"
+
+/* Producers, coordinators, operators, and what is still on its way. */
+
+/* Run places that a burst of submissions and what is held up may fill. */
+#define PLACES_KEPT (2 * ITEMS_MAX)
+
+static int free_places(const struct world *w)
+{
+	int count = 0;
+
+	for (int i = 0; i < RUNS_MAX; i++)
+		count += w->model.runs[i].number == 0;
+	return count;
+}
+
+/* --- producers --------------------------------------------------------------
+ */
+
+static void wish(struct world *w, struct order *o, const struct action *a)
+{
+	struct item *item = &o->item;
+
+	*o = (struct order){.state = ORDER_OPEN};
+	item->run = ++w->last_run;
+	item->definition = (int)(a->b % DEFINITIONS);
+	item->key = a->b / 8 % 3 == 0 ? (int)(a->c % KEYS) : -1;
+	item->payload =
+		item->key >= 0 ? 1 + (a->c >> 8) % 2 : ++w->last_payload;
+	item->when = (a->c >> 16) % 8 == 0 ? 1000 + (a->c >> 20) : 0;
+	w->figures->runs++;
+}
+
+static bool define(struct world *w, int definition, const struct action *a)
+{
+	struct call c = {
+		.function = CALL_define, .step = -1, .definition = definition};
+
+	say(w, &c, a->fate);
+	return true;
+}
+
+static bool act_submit(struct world *w, const struct action *a)
+{
+	struct call c = {.function = CALL_submit, .step = -1};
+	int wanted = 1 + (int)(a->a % 3);
+
+	if (free_places(w) < PLACES_KEPT)
+		return false;
+	for (int i = 0; i < ORDERS_MAX && c.count < wanted; i++) {
+		struct order *o = &w->orders[i];
+
+		if (o->state == ORDER_FREE) {
+			if (w->phase != PHASE_CHAOS || c.count > 0)
+				continue;
+			wish(w, o, a);
+		}
+		if (o->is_undefined)
+			return define(w, o->item.definition, a);
+		c.items[c.count++] = o->item;
+	}
+	if (c.count == 0)
+		return false;
+	say(w, &c, a->fate);
+	return true;
+}
+
+static void hear_submitted(struct world *w, const struct said *s)
+{
+	for (int i = 0; i < s->call.count; i++) {
+		for (int k = 0; k < ORDERS_MAX; k++) {
+			struct order *o = &w->orders[k];
+
+			if (o->state == ORDER_FREE ||
+			    o->item.run != s->call.items[i].run)
+				continue;
+			o->is_undefined = s->answer.items[i].word[0] == 'U';
+			if (!o->is_undefined)
+				o->state = ORDER_FREE;
+		}
+	}
+}
+
+static void hear_defined(struct world *w, const struct said *s)
+{
+	for (int k = 0; k < ORDERS_MAX; k++)
+		if (w->orders[k].item.definition == s->call.definition)
+			w->orders[k].is_undefined = false;
+}
+
+/* --- coordinators -----------------------------------------------------------
+ */
+
+/* Redis' clock has jumped: nothing is reclaimed for the longest lease. */
+static bool must_wait(struct world *w, struct coordinator *of)
+{
+	int64_t lease_ms = 0;
+
+	for (int i = 0; i < WORKERS_MAX; i++)
+		if (w->model.workers[i].number &&
+		    w->model.workers[i].lease_ms > lease_ms)
+			lease_ms = w->model.workers[i].lease_ms;
+	if (of->offset_seen != w->offset_ms)
+		of->paused_until = w->true_ms + lease_ms;
+	of->offset_seen = w->offset_ms;
+	return w->true_ms < of->paused_until;
+}
+
+static bool act_role(struct world *w, const struct action *a)
+{
+	static const int limits[] = {250, 250, 3, 1};
+	struct coordinator *of =
+		&w->coordinators[a->a % (uint32_t)w->temper.coordinators];
+	struct call c = {.function = a->kind == ACTION_PROMOTE   ? CALL_promote
+				     : a->kind == ACTION_RECLAIM ? CALL_reclaim
+								 : CALL_sweep,
+			 .who = of->number,
+			 .step = -1,
+			 .lease_ms = 5000,
+			 .limit = limits[a->b % countof(limits)],
+			 .retention_ms = 600000,
+			 .runs_max = 8};
+
+	if (c.function == CALL_reclaim && must_wait(w, of))
+		return false;
+	/* How far it gets with fewer depends on what is said at its end. */
+	if (c.function == CALL_reclaim)
+		c.limit = 250;
+	if (w->phase == PHASE_LEAVE) {
+		c.retention_ms = 0;
+		c.runs_max = 0;
+	}
+	say(w, &c, a->fate);
+	if (c.function == CALL_sweep && w->said_count > 0 &&
+	    w->said[0].answer.is_leader)
+		w->has_read = false;
+	return true;
+}
+
+static void replace(struct world *w, struct coordinator *of)
+{
+	*of = (struct coordinator){.number = ++w->last_coordinator,
+				   .offset_seen = w->offset_ms,
+				   .paused_until = 0};
+}
+
+/* --- operators --------------------------------------------------------------
+ */
+
+/* What was not answered is said again: the same call, once. */
+static bool say_once(struct world *w, struct call *c, enum fate fate)
+{
+	if (w->unheard.once)
+		*c = w->unheard;
+	else if (c->function != CALL_cancel)
+		c->once = ++w->last_once;
+	if (c->once)
+		w->unheard = *c;
+	say(w, c, fate);
+	return true;
+}
+
+static struct model_run *any_run(struct world *w, uint32_t choice)
+{
+	int count = RUNS_MAX - free_places(w);
+
+	if (count == 0)
+		return NULL;
+	count = (int)(choice % (uint32_t)count);
+	for (int i = 0; i < RUNS_MAX; i++)
+		if (w->model.runs[i].number && count-- == 0)
+			return &w->model.runs[i];
+	return NULL;
+}
+
+static bool act_on_run(struct world *w, const struct action *a)
+{
+	struct model_run *r = any_run(w, a->b);
+	struct call c = {.function = a->kind == ACTION_CANCEL   ? CALL_cancel
+				     : a->kind == ACTION_FORGET ? CALL_forget
+								: CALL_retry,
+			 .step = -1};
+
+	if (!r)
+		return false;
+	c.run = a->c % 32 == 0 ? w->last_run + 1000 : r->number;
+	if (a->kind == ACTION_RETRY && a->a % 3 == 0)
+		c.step = (int)(a->a / 4 % STEPS_MAX);
+	if (a->kind == ACTION_RETRY && r->state == RUN_RUNNING && a->a % 8)
+		return false;
+	return say_once(w, &c, a->fate);
+}
+
+static bool act_drop(struct world *w, const struct action *a)
+{
+	struct call c = {.function = CALL_drop, .step = -1};
+	struct model_run *r = any_run(w, a->b);
+
+	for (int i = 0; r && i < r->shape->count; i++)
+		if (r->steps[i].letter.is_there)
+			c.entry = r->steps[i].letter.entry;
+	if (c.entry.ms == 0)
+		return false;
+	return say_once(w, &c, a->fate);
+}
+
+static bool act_queue(struct world *w, const struct action *a)
+{
+	struct call c = {.function = a->kind == ACTION_PAUSE ? CALL_pause
+							     : CALL_resume,
+			 .step = -1,
+			 .queue = (int)(a->b % QUEUES)};
+
+	if (a->kind == ACTION_RESUME && !w->model.paused)
+		return false;
+	say(w, &c, a->fate);
+	return true;
+}
+
+/* --- time, and what comes late ----------------------------------------------
+ */
+
+static bool act_tick(struct world *w, const struct action *a)
+{
+	int64_t ms = (int64_t)a->b;
+
+	world_tell(w, "%lld ms pass", (long long)ms);
+	w->true_ms += ms;
+	return true;
+}
+
+static bool act_jump(struct world *w, const struct action *a)
+{
+	int64_t ms = (int64_t)(a->b % 14400000) - 7200000;
+
+	if (w->offset_ms + ms < -36000000 || w->offset_ms + ms > 36000000)
+		ms = -ms;
+	world_tell(w, "Redis' clock jumps by %lld ms", (long long)ms);
+	w->offset_ms += ms;
+	return true;
+}
+
+static bool act_arrive(struct world *w, const struct action *a)
+{
+	uint32_t i;
+	struct call c;
+
+	if (w->held_up_count == 0)
+		return false;
+	i = a->a % (uint32_t)w->held_up_count;
+	c = w->held_up[i];
+	if (c.function == CALL_submit && free_places(w) < ITEMS_MAX)
+		return false;
+	w->held_up[i] = w->held_up[--w->held_up_count];
+	say(w, &c, FATE_REPLY_LOST);
+	return true;
+}
+
+static bool act_replace(struct world *w, const struct action *a)
+{
+	struct coordinator *of =
+		&w->coordinators[a->a % (uint32_t)w->temper.coordinators];
+
+	world_tell(w, "coordinator %d is killed", of->number);
+	replace(w, of);
+	return true;
+}
+
+bool act_other(struct world *w, const struct action *a)
+{
+	switch (a->kind) {
+	case ACTION_TICK:
+		return act_tick(w, a);
+	case ACTION_JUMP:
+		return act_jump(w, a);
+	case ACTION_SUBMIT:
+		return act_submit(w, a);
+	case ACTION_PROMOTE:
+	case ACTION_RECLAIM:
+	case ACTION_SWEEP:
+		return act_role(w, a);
+	case ACTION_REPLACE:
+		return act_replace(w, a);
+	case ACTION_CANCEL:
+	case ACTION_RETRY:
+	case ACTION_FORGET:
+		return act_on_run(w, a);
+	case ACTION_DROP:
+		return act_drop(w, a);
+	case ACTION_PAUSE:
+	case ACTION_RESUME:
+		return act_queue(w, a);
+	case ACTION_ARRIVE:
+		return act_arrive(w, a);
+	default:
+		return false;
+	}
+}
+
+void other_hear(struct world *w, const struct said *s)
+{
+	if (s->call.once && s->call.once == w->unheard.once)
+		w->unheard.once = 0;
+	if (s->call.function == CALL_submit)
+		hear_submitted(w, s);
+	else if (s->call.function == CALL_define)
+		hear_defined(w, s);
+}
+
+void bereave(struct world *w, const struct call *c)
+{
+	if (w->speaker) {
+		worker_die(w, w->speaker);
+		w->speaker = NULL;
+		return;
+	}
+	for (int i = 0; i < w->temper.coordinators; i++)
+		if (w->coordinators[i].number == c->who)
+			replace(w, &w->coordinators[i]);
+}

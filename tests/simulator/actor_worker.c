@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts.h"
+
+/*
+ * Workers, after worker/DESIGN.md: nothing is begun without a take, an end is
+ * said until it is answered, what was lost is dropped, and what was only
+ * delivered is handed back.
+ */
+#define BLOCK_MS 5000
+
+int hands_in(const struct worker *of, int state)
+{
+	int count = 0;
+
+	for (int i = 0; i < HANDS_MAX; i++)
+		count += (int)of->hands[i].state == state;
+	return count;
+}
+
+struct hand *hand_of(struct worker *of, const struct item *item)
+{
+	for (int i = 0; i < HANDS_MAX; i++)
+		if (of->hands[i].state != HAND_FREE &&
+		    of->hands[i].item.queue == item->queue &&
+		    entry_compare(of->hands[i].item.entry, item->entry) == 0)
+			return &of->hands[i];
+	return NULL;
+}
+
+void worker_die(struct world *w, struct worker *of)
+{
+	int64_t read_until = of->is_registered && !of->is_frozen
+				     ? w->true_ms + BLOCK_MS
+				     : of->read_until;
+
+	/* Its connection may stay, and a read that Redis still blocks. */
+	w->left_read = (struct left_read){of->number, of->queues, read_until};
+	memset(of, 0, sizeof(*of));
+}
+
+/*
+ * Declared dead: what was begun others have by now. What was only delivered
+ * may have come after that, and would be missed by all.
+ */
+static void lose_all(struct worker *of)
+{
+	for (int i = 0; i < HANDS_MAX; i++) {
+		struct hand *h = &of->hands[i];
+
+		if (h->state == HAND_GIVEN) {
+			h->state = HAND_ENDING;
+			h->end = CALL_release;
+		} else if (h->state != HAND_ENDING || h->end != CALL_release) {
+			h->state = HAND_FREE;
+		}
+	}
+	of->number = 0;
+	of->is_registered = false;
+}
+
+/* --- taking and ending ------------------------------------------------------
+ */
+
+static struct call call_of(const struct worker *of, enum function f)
+{
+	return (struct call){.function = f, .who = of->number, .step = -1};
+}
+
+static bool act_take(struct world *w, struct worker *of, const struct action *a)
+{
+	struct call c = call_of(of, CALL_take);
+	int wanted = 1 + (int)(a->b % ITEMS_MAX);
+
+	if (!of->is_registered)
+		return false;
+	for (int i = 0; i < HANDS_MAX && c.count < wanted; i++)
+		if (of->hands[i].state == HAND_GIVEN)
+			c.items[c.count++] = of->hands[i].item;
+	if (c.count == 0)
+		return false;
+	say(w, &c, a->fate);
+	return true;
+}
+
+/* Poison: it ends its worker before anything can be said. */
+static bool is_poison(const struct world *w, const struct item *item)
+{
+	uint64_t mixed =
+		random_mix((uint64_t)item->run * 64 + (uint64_t)item->step +
+			   ((uint64_t)w->number << 32));
+
+	return (int)(mixed % 100) < w->temper.poison;
+}
+
+static enum function choose_end(const struct world *w, const struct hand *h,
+				uint32_t b)
+{
+	const struct model_run *r =
+		model_run_find((struct model *)&w->model, h->item.run);
+	bool is_pass = r && r->shape->steps[h->item.step].is_pass;
+
+	if (h->is_stopped)
+		return CALL_release;
+	if (w->phase != PHASE_CHAOS || is_pass || b % 100 < 66)
+		return CALL_complete;
+	if (b % 100 < 84)
+		return CALL_fail;
+	return b % 100 < 94 ? CALL_defer : CALL_release;
+}
+
+static void decide(struct world *w, struct hand *h, const struct action *a)
+{
+	static const int delays[] = {-1, 0, 1, 500, 5000, 60000, 600000};
+	struct item *item = &h->item;
+
+	h->state = HAND_ENDING;
+	h->end = choose_end(w, h, a->b);
+	item->payload = ++w->last_payload;
+	item->memo = a->c & 1 ? ++w->last_payload : 0;
+	item->wants_heir = a->c % 5 != 0;
+	item->log = a->c & 2 ? ++w->last_payload : 0;
+	item->class = (enum class)((a->c >> 2) % CLASS_WORKER_LOST);
+	item->when = delays[(a->c >> 8) % countof(delays)];
+	if (h->end == CALL_defer && item->when < 0)
+		item->when = 0;
+	if (h->end == CALL_defer)
+		item->when += w->true_ms + w->offset_ms;
+}
+
+static bool act_end(struct world *w, struct worker *of, const struct action *a)
+{
+	struct call c = call_of(of, CALL_complete);
+	int wanted = 1 + (int)((a->c >> 16) % ITEMS_MAX);
+	bool has_end = false;
+
+	for (int i = 0; i < HANDS_MAX && c.count < wanted; i++) {
+		struct hand *h = &of->hands[i];
+
+		if (h->state == HAND_BUSY && is_poison(w, &h->item)) {
+			world_tell(w, "worker %d dies of run %d/%c", of->number,
+				   h->item.run, 'a' + h->item.step);
+			worker_die(w, of);
+			return true;
+		}
+		if (h->state == HAND_BUSY && (!has_end || (a->c & 64)))
+			decide(w, h, a);
+		if (h->state != HAND_ENDING ||
+		    (has_end && h->end != c.function))
+			continue;
+		c.function = h->end;
+		has_end = true;
+		c.items[c.count++] = h->item;
+	}
+	if (c.count == 0 || (of->number == 0 && c.function != CALL_release))
+		return false;
+	say(w, &c, a->fate);
+	return true;
+}
+
+static bool act_note(struct world *w, struct worker *of, const struct action *a)
+{
+	struct call c = call_of(of, CALL_note);
+
+	for (int i = 0; i < HANDS_MAX && c.count < 2; i++) {
+		struct item *item = &c.items[c.count];
+
+		if (of->hands[i].state != HAND_BUSY ||
+		    choose_end(w, &of->hands[i], 99) == CALL_complete)
+			continue;
+		*item = of->hands[i].item;
+		item->progress = a->b & 1 ? ++w->last_payload : 0;
+		item->memo = a->b & 2 ? ++w->last_payload : 0;
+		item->cost = a->b & 4 ? ++w->last_payload : 0;
+		item->log = a->b & 8 ? ++w->last_payload : 0;
+		c.count++;
+	}
+	if (c.count == 0)
+		return false;
+	say(w, &c, a->fate);
+	return true;
+}
+
+/* --- its life ---------------------------------------------------------------
+ */
+
+static bool act_register(struct world *w, struct worker *of,
+			 const struct action *a)
+{
+	static const int leases[] = {5000, 15000, 15000, 30000};
+	struct call c;
+
+	if (of->is_registered)
+		return false;
+	if (of->number == 0) {
+		of->number = ++w->last_worker;
+		of->lease_ms = leases[a->b % countof(leases)];
+		of->queues = 1 + a->c % ((1u << QUEUES) - 1);
+		w->figures->workers++;
+	}
+	c = call_of(of, CALL_register);
+	c.lease_ms = of->lease_ms;
+	c.queues = of->queues;
+	say(w, &c, a->fate);
+	return true;
+}
+
+static bool act_beat(struct world *w, struct worker *of, const struct action *a)
+{
+	struct call c = call_of(of, CALL_heartbeat);
+
+	if (!of->is_registered)
+		return false;
+	c.lease_ms = of->lease_ms;
+	say(w, &c, a->fate);
+	return true;
+}
+
+static bool act_leave(struct world *w, struct worker *of,
+		      const struct action *a)
+{
+	struct call c = call_of(of, CALL_leave);
+
+	if (!of->is_registered)
+		return false;
+	of->is_leaving = true;
+	if (hands_in(of, HAND_FREE) < HANDS_MAX || of->unreconciled)
+		return false;
+	say(w, &c, a->fate);
+	return true;
+}
+
+static bool act_freeze(struct world *w, struct worker *of,
+		       const struct action *a)
+{
+	if (!of->is_registered || of->is_frozen)
+		return false;
+	world_tell(w, "worker %d freezes", of->number);
+	of->is_frozen = true;
+	of->read_until = a->b % 2 ? w->true_ms + BLOCK_MS : 0;
+	return true;
+}
+
+bool act_worker(struct world *w, const struct action *a)
+{
+	struct worker *of = &w->workers[a->a % (uint32_t)w->temper.actors];
+
+	if (a->kind == ACTION_SERVE)
+		return act_serve(w, of);
+	if (a->kind == ACTION_THAW || a->kind == ACTION_CRASH) {
+		if (a->kind == ACTION_THAW ? !of->is_frozen : !of->number)
+			return false;
+		world_tell(w, "worker %d", of->number);
+		if (a->kind == ACTION_CRASH)
+			worker_die(w, of);
+		of->is_frozen = false;
+		return true;
+	}
+	if (of->is_frozen)
+		return false;
+	w->speaker = of;
+	switch (a->kind) {
+	case ACTION_REGISTER:
+		return act_register(w, of, a);
+	case ACTION_BEAT:
+		return act_beat(w, of, a);
+	case ACTION_READ:
+		return act_read(w, of, a);
+	case ACTION_RECONCILE:
+		return act_reconcile(w, of, a);
+	case ACTION_TAKE:
+		return act_take(w, of, a);
+	case ACTION_END:
+		return act_end(w, of, a);
+	case ACTION_NOTE:
+		return act_note(w, of, a);
+	case ACTION_LEAVE:
+		return act_leave(w, of, a);
+	default:
+		return act_freeze(w, of, a);
+	}
+}
+
+/* --- what it hears ----------------------------------------------------------
+ */
+
+static void hear_taken(struct worker *of, const struct said *s)
+{
+	bool is_lost = false;
+
+	for (int i = 0; i < s->call.count; i++) {
+		const struct item_answer *a = &s->answer.items[i];
+		struct hand *h = hand_of(of, &s->call.items[i]);
+
+		if (!h || h->state != HAND_GIVEN)
+			continue;
+		if (a->digest) {
+			h->state = HAND_BUSY;
+			h->item.attempt = (int)strtol(a->count, NULL, 10);
+		} else if (strcmp(a->word, "LOST") == 0) {
+			is_lost = true;
+		} else {
+			h->state = HAND_FREE;
+		}
+	}
+	if (is_lost)
+		lose_all(of);
+}
+
+static void hear_beat(struct worker *of, const struct said *s)
+{
+	if (strcmp(s->answer.items[0].word, "LOST") == 0) {
+		lose_all(of);
+		return;
+	}
+	for (int i = 0; i < s->answer.stop_count; i++)
+		for (int k = 0; k < HANDS_MAX; k++)
+			if (of->hands[k].state != HAND_FREE &&
+			    entry_compare(of->hands[k].item.entry,
+					  s->answer.stops[i]) == 0)
+				of->hands[k].is_stopped = true;
+}
+
+/* The end was heard; its worker may have been given a successor. */
+static void go_on(struct hand *h, const struct item_answer *a)
+{
+	h->state = a->heir >= 0 ? HAND_BUSY : HAND_FREE;
+	if (a->heir < 0)
+		return;
+	h->item.step = a->heir;
+	h->item.attempt = (int)strtol(a->count, NULL, 10);
+}
+
+static void hear_ended(struct worker *of, const struct said *s)
+{
+	for (int i = 0; i < s->call.count; i++) {
+		struct hand *h = hand_of(of, &s->call.items[i]);
+
+		if (h && h->state == HAND_ENDING && h->end == s->call.function)
+			go_on(h, &s->answer.items[i]);
+	}
+}
+
+void worker_hear(struct world *w, struct worker *of, const struct said *s)
+{
+	switch (s->call.function) {
+	case CALL_register:
+		of->is_registered = true;
+		break;
+	case CALL_heartbeat:
+		hear_beat(of, s);
+		break;
+	case CALL_take:
+		hear_taken(of, s);
+		break;
+	case CALL_leave:
+		worker_die(w, of);
+		w->left_read.number = 0;
+		break;
+	case CALL_note:
+		break;
+	default:
+		hear_ended(of, s);
+	}
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts.h"
+
+/* What Redis answers, against what the model says. */
+
+/* --- words ------------------------------------------------------------------
+ */
+
+static bool is_word(const char *text, const char *word)
+{
+	return strncmp(text, word, strlen(word)) == 0;
+}
+
+static enum invariant broken_by_end(const char *expected, const char *got)
+{
+	if (is_word(expected, "FENCED") || is_word(got, "FENCED"))
+		return INVARIANT_S5;
+	if (is_word(expected, "DUPLICATE") || is_word(got, "DUPLICATE"))
+		return INVARIANT_S4;
+	if (is_word(expected, "CANCELLED") || is_word(got, "CANCELLED"))
+		return INVARIANT_S11;
+	return INVARIANT_S10;
+}
+
+static enum invariant broken_by_take(const char *expected)
+{
+	if (is_word(expected, "LOST"))
+		return INVARIANT_S17;
+	if (is_word(expected, "PAUSED"))
+		return INVARIANT_S21;
+	if (is_word(expected, "DROPPED"))
+		return INVARIANT_S11;
+	return INVARIANT_S9;
+}
+
+static enum invariant broken_by_submit(const struct item *item,
+				       const char *expected)
+{
+	if (is_word(expected, "UNDEFINED"))
+		return INVARIANT_S3;
+	return item->key >= 0 ? INVARIANT_S2 : INVARIANT_S1;
+}
+
+static enum invariant broken_by(const struct said *s, int i, const char *got)
+{
+	const char *expected = s->answer.items[i].word;
+
+	switch (s->call.function) {
+	case CALL_take:
+		return broken_by_take(expected);
+	case CALL_submit:
+		return broken_by_submit(&s->call.items[i], expected);
+	case CALL_heartbeat:
+		return INVARIANT_S17;
+	case CALL_complete:
+	case CALL_fail:
+	case CALL_defer:
+	case CALL_release:
+	case CALL_note:
+		return broken_by_end(expected, got);
+	default:
+		return INVARIANT_A1;
+	}
+}
+
+static void check_word(struct world *w, const struct said *s, int i,
+		       const redisReply *reply)
+{
+	const char *got = reply_text(reply);
+	const char *expected = s->answer.items[i].word;
+
+	world_tell(w, " -> %s", got);
+	if (strcmp(got, expected) != 0)
+		world_broken(w, broken_by(s, i, got),
+			     "%s was to be answered %s, not %s",
+			     call_name(s->call.function), expected,
+			     *got ? got : "something else");
+}
+
+/* --- take -------------------------------------------------------------------
+ */
+
+/* One payload of an answer; what is left out is as good as nothing. */
+static void check_payload(struct world *w, const redisReply *item, size_t i,
+			  char kind, uint32_t payload)
+{
+	char text[TEXT_MAX];
+	const char *got =
+		i < item->elements ? reply_text(item->element[i]) : "";
+
+	if (strcmp(got, name_payload(text, kind, payload)) != 0)
+		world_broken(w, INVARIANT_S15,
+			     "take was to give \"%s\", not \"%s\"", text, got);
+}
+
+static void check_counts(struct world *w, const char *expected, const char *got)
+{
+	int e[4] = {0}, g[4] = {-1, -1, -1, -1};
+	enum invariant id;
+
+	world_tell(w, " -> %s", got);
+	if (strcmp(expected, got) == 0)
+		return;
+	sscanf(expected, "%d %d %d %d", &e[0], &e[1], &e[2], &e[3]);
+	sscanf(got, "%d %d %d %d", &g[0], &g[1], &g[2], &g[3]);
+	id = e[0] != g[0] || e[2] != g[2] ? INVARIANT_S8 : INVARIANT_S16;
+	world_broken(w, id,
+		     "take was to begin attempt, base, recoveries, generation "
+		     "%s, not %s",
+		     expected, got);
+}
+
+/* What is begun: [digest, counts, memo, input, outputs...]. */
+static void check_begun(struct world *w, const struct item_answer *a,
+			const redisReply *item)
+{
+	if (strcmp(reply_text(item->element[0]), a->digest) != 0)
+		world_broken(w, INVARIANT_S3, "take gave definition %s, not %s",
+			     reply_text(item->element[0]), a->digest);
+	check_counts(w, a->count, reply_text(item->element[1]));
+	check_payload(w, item, 2, 'm', a->memo);
+	check_payload(w, item, 3, 'i', a->input);
+	for (int k = 0; k < a->reads_count; k++)
+		check_payload(w, item, 4 + (size_t)k, 'o', a->reads[k]);
+}
+
+static void check_taken(struct world *w, const struct said *s, int i,
+			const redisReply *item)
+{
+	const struct item_answer *a = &s->answer.items[i];
+
+	if (!a->digest || item->type != REDIS_REPLY_ARRAY || item->elements < 2)
+		check_word(w, s, i, item);
+	else
+		check_begun(w, a, item);
+}
+
+/* An end that began another step: [word, step, now, item as of take]. */
+static void check_heir(struct world *w, const struct said *s, int i,
+		       const redisReply *reply)
+{
+	const struct item_answer *a = &s->answer.items[i];
+	char name[TEXT_MAX];
+
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 4 ||
+	    a->heir < 0 ||
+	    strcmp(reply_text(reply->element[1]), name_step(name, a->heir))) {
+		world_broken(w, INVARIANT_S20,
+			     "complete was to begin step %c, not %s",
+			     a->heir < 0 ? '-' : 'a' + a->heir,
+			     reply->elements > 1 ? reply_text(reply->element[1])
+						 : "any");
+		return;
+	}
+	check_word(w, s, i, reply->element[0]);
+	check_begun(w, a, reply->element[3]);
+}
+
+static void check_take(struct world *w, const struct said *s,
+		       const redisReply *reply)
+{
+	if (reply->elements != (size_t)s->call.count + 1 ||
+	    reply->element[0]->integer != w->model.now) {
+		world_broken(w, INVARIANT_A1, "take has answered %zu items",
+			     reply->elements);
+		return;
+	}
+	for (int i = 0; i < s->call.count; i++)
+		check_taken(w, s, i, reply->element[i + 1]);
+}
+
+/* --- other answers ----------------------------------------------------------
+ */
+
+static void check_words(struct world *w, const struct said *s,
+			const redisReply *reply)
+{
+	if (reply->elements != (size_t)s->answer.count)
+		world_broken(w, INVARIANT_A1, "%s has answered %zu items",
+			     call_name(s->call.function), reply->elements);
+	for (size_t i = 0; i < reply->elements && !w->has_failed; i++) {
+		if (s->answer.items[i].heir >= 0 ||
+		    reply->element[i]->type == REDIS_REPLY_ARRAY)
+			check_heir(w, s, (int)i, reply->element[i]);
+		else
+			check_word(w, s, (int)i, reply->element[i]);
+	}
+}
+
+static bool has_entry(const redisReply *list, struct entry entry)
+{
+	char text[TEXT_MAX];
+
+	name_entry(text, entry);
+	for (size_t i = 0; i < list->elements; i++)
+		if (strcmp(reply_text(list->element[i]), text) == 0)
+			return true;
+	return false;
+}
+
+static void check_beat(struct world *w, const struct said *s,
+		       const redisReply *reply)
+{
+	const redisReply *stops, *paused;
+
+	if (reply->elements != 4) {
+		world_broken(w, INVARIANT_A1,
+			     "heartbeat has answered %zu "
+			     "items",
+			     reply->elements);
+		return;
+	}
+	check_word(w, s, 0, reply->element[0]);
+	stops = reply->element[2];
+	paused = reply->element[3];
+	if (is_word(s->answer.items[0].word, "LOST"))
+		return;
+	if (stops->elements != (size_t)s->answer.stop_count)
+		world_broken(w, INVARIANT_S11,
+			     "heartbeat tells of %zu entries to stop, not %d",
+			     stops->elements, s->answer.stop_count);
+	for (int i = 0; i < s->answer.stop_count; i++)
+		if (!has_entry(stops, s->answer.stops[i]))
+			world_broken(w, INVARIANT_S11,
+				     "heartbeat does not tell what to stop");
+	if (paused->elements != (size_t)__builtin_popcount(w->model.paused))
+		world_broken(w, INVARIANT_S21,
+			     "heartbeat tells of %zu paused queues",
+			     paused->elements);
+}
+
+static void check_number(struct world *w, const struct said *s, int i,
+			 const char *json)
+{
+	char member[TEXT_MAX];
+	const char *at;
+
+	snprintf(member, sizeof(member), "\"%s\":", s->answer.numbers[i].name);
+	at = strstr(json, member);
+	if (!at || strtoll(at + strlen(member), NULL, 10) !=
+			   s->answer.numbers[i].value)
+		world_broken(w,
+			     s->call.function == CALL_promote ? INVARIANT_S13
+			     : s->call.function == CALL_sweep ? INVARIANT_R1
+							      : INVARIANT_S11,
+			     "%s was to tell %s%" PRId64 ": %.200s",
+			     call_name(s->call.function), member,
+			     s->answer.numbers[i].value, json);
+}
+
+static void check_json(struct world *w, const struct said *s,
+		       const redisReply *reply)
+{
+	const char *json = reply_text(reply);
+	const char *role = s->answer.is_leader ? "{\"role\":\"leader\""
+					       : "{\"role\":\"standby\"";
+
+	if (json[0] != '{')
+		world_broken(w, INVARIANT_A1, "%s has answered no JSON",
+			     call_name(s->call.function));
+	else if (s->answer.is_role && !is_word(json, role))
+		world_broken(w, INVARIANT_S22, "%s was to answer %s: %.200s",
+			     call_name(s->call.function), role, json);
+	for (int i = 0; i < 3 && s->answer.numbers[i].name; i++)
+		check_number(w, s, i, json);
+}
+
+static void check_error(struct world *w, const struct said *s,
+			const redisReply *reply)
+{
+	if (!reply_is_error(reply) || !is_word(reply->str, s->answer.error))
+		world_broken(w,
+			     s->call.function == CALL_leave ? INVARIANT_S9
+							    : INVARIANT_A1,
+			     "%s was to be refused (%s): %.200s",
+			     call_name(s->call.function), s->answer.error,
+			     reply_text(reply));
+	else
+		world_tell(w, " -> %.60s", reply->str);
+}
+
+void check_answer(struct world *w, const struct said *s,
+		  const redisReply *reply)
+{
+	if (s->answer.error) {
+		check_error(w, s, reply);
+		return;
+	}
+	if (reply_is_error(reply)) {
+		world_broken(w, INVARIANT_A1, "%s was refused: %.300s",
+			     call_name(s->call.function), reply->str);
+		return;
+	}
+	if (s->call.function == CALL_take)
+		check_take(w, s, reply);
+	else if (s->call.function == CALL_heartbeat)
+		check_beat(w, s, reply);
+	else if (reply->type == REDIS_REPLY_ARRAY)
+		check_words(w, s, reply);
+	else if (reply->type == REDIS_REPLY_STATUS)
+		check_word(w, s, 0, reply);
+	else
+		check_json(w, s, reply);
+}
+
+/* --- what a read delivers ---------------------------------------------------
+ */
+
+static bool read_item(const redisReply *entry, int queue, struct item *item)
+{
+	const char *run, *step;
+
+	if (entry->elements != 2 ||
+	    entry->element[1]->type != REDIS_REPLY_ARRAY)
+		return false;
+	run = reply_field(entry->element[1], "run");
+	step = reply_field(entry->element[1], "step");
+	*item = (struct item){.queue = queue};
+	if (!run || !step ||
+	    !entry_read(reply_text(entry->element[0]), &item->entry))
+		return false;
+	item->run = number_of_run(run);
+	item->step = step[0] - 'a';
+	return true;
+}
+
+static struct model_step *live_step(struct world *w, const struct item *item)
+{
+	struct model_run *r = model_run_find(&w->model, item->run);
+	struct model_step *s;
+
+	if (!r || item->step < 0 || item->step >= r->shape->count)
+		return NULL;
+	s = &r->steps[item->step];
+	return model_is_live(s) && entry_compare(s->entry, item->entry) == 0
+		       ? s
+		       : NULL;
+}
+
+static void check_new(struct world *w, const struct item *item)
+{
+	struct model_step *s = live_step(w, item);
+	char text[TEXT_MAX];
+
+	if (!s || s->state != READY || s->holder >= 0) {
+		world_broken(w, INVARIANT_S7,
+			     "entry %s of run %d/%c was delivered: %s",
+			     name_entry(text, item->entry), item->run,
+			     'a' + item->step,
+			     !s ? "it should not be there" : "once more");
+		return;
+	}
+	model_deliver(&w->model, item->run, item->step, w->reading.number);
+	for (int i = 0; i < RUNS_MAX; i++) {
+		struct model_run *r = &w->model.runs[i];
+
+		for (int k = 0; r->number && k < r->shape->count; k++)
+			if (r->steps[k].state == READY &&
+			    r->steps[k].holder < 0 &&
+			    r->shape->steps[k].queue == item->queue &&
+			    entry_compare(r->steps[k].entry, item->entry) < 0)
+				world_broken(w, INVARIANT_V5,
+					     "run %d/%c has waited longer",
+					     r->number, 'a' + k);
+	}
+}
+
+static void check_past(struct world *w, const struct item *item)
+{
+	struct model_run *r = model_run_find(&w->model, item->run);
+	struct model_step *s =
+		r ? model_step_at(r, item->queue, item->entry) : NULL;
+
+	if (!s || s->holder != w->reading.number)
+		world_broken(w, INVARIANT_R3,
+			     "worker %d is said to hold run %d/%c",
+			     w->reading.number, item->run, 'a' + item->step);
+}
+
+int check_delivered(struct world *w, const redisReply *reply,
+		    struct item *items, int size)
+{
+	int count = 0;
+
+	if (reply_is_error(reply)) {
+		world_broken(w, INVARIANT_A1, "a read was refused: %s",
+			     reply->str);
+		return 0;
+	}
+	for (size_t i = 0; i < reply->elements; i++) {
+		const redisReply *stream = reply->element[i];
+		const char *key = reply_text(stream->element[0]);
+		int queue = key[strlen(key) - 1] - '0';
+
+		for (size_t k = 0; k < stream->element[1]->elements; k++) {
+			struct item item;
+
+			if (!read_item(stream->element[1]->element[k], queue,
+				       &item)) {
+				world_broken(w, INVARIANT_R3,
+					     "an entry that is gone is "
+					     "pending");
+				return count;
+			}
+			world_tell(w, " -> run %d/%c", item.run,
+				   'a' + item.step);
+			if (w->reading.is_past)
+				check_past(w, &item);
+			else
+				check_new(w, &item);
+			if (count < size)
+				items[count++] = item;
+		}
+	}
+	return count;
+}

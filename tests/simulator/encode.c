@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "encode.h"
+
+#include <inttypes.h>
+
+typedef void encode_fn(const struct world *w, const struct call *c,
+		       struct command *to);
+
+static void add_number(struct command *to, int64_t number)
+{
+	command_addf(to, "%" PRId64, number);
+}
+
+static void add_payload(struct command *to, char kind, uint32_t payload)
+{
+	char text[TEXT_MAX];
+
+	command_add(to, name_payload(text, kind, payload));
+}
+
+/* JSON, as handlers report it. */
+static void add_json(struct command *to, uint32_t payload)
+{
+	if (payload)
+		command_addf(to, "%" PRIu32, payload);
+	else
+		command_add(to, "");
+}
+
+static void add_once(struct command *to, const struct call *c)
+{
+	if (c->once)
+		command_addf(to, "once:operator.%d", c->once);
+}
+
+static void add_place(struct command *to, const struct item *item)
+{
+	char text[TEXT_MAX];
+
+	command_add(to, name_entry(text, item->entry));
+	command_add(to, name_run(text, item->run));
+	command_add(to, name_step(text, item->step));
+}
+
+static void add_ref(struct command *to, const struct item *item)
+{
+	char text[TEXT_MAX];
+
+	command_add(to, name_queue(text, item->queue));
+	add_place(to, item);
+}
+
+static void add_end(struct command *to, const struct call *c,
+		    const struct item *item)
+{
+	add_ref(to, item);
+	if (c->function == CALL_take || c->function == CALL_release)
+		return;
+	add_number(to, item->attempt);
+	switch (c->function) {
+	case CALL_complete:
+		add_payload(to, 'o', item->payload);
+		command_add(to, item->wants_heir ? "1" : "0");
+		break;
+	case CALL_fail:
+		add_number(to, item->when);
+		command_add(to, class_name(item->class));
+		command_add(to, "1");
+		command_add(to, "it broke");
+		add_payload(to, 'l', item->log);
+		break;
+	default:
+		add_number(to, item->when);
+		add_payload(to, 'm', item->memo);
+	}
+}
+
+static void encode_items(const struct world *w, const struct call *c,
+			 struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	command_add(to, name_worker(text, c->who));
+	for (int i = 0; i < c->count; i++)
+		add_end(to, c, &c->items[i]);
+}
+
+static void encode_notes(const struct world *w, const struct call *c,
+			 struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	command_add(to, name_worker(text, c->who));
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+
+		add_place(to, item);
+		add_number(to, item->attempt);
+		add_json(to, item->progress);
+		add_payload(to, 'm', item->memo);
+		add_json(to, item->cost);
+		add_payload(to, 'l', item->log);
+	}
+}
+
+static void encode_define(const struct world *w, const struct call *c,
+			  struct command *to)
+{
+	const struct shape *s = w->model.definitions[c->definition].shape;
+
+	command_bytes(to, s->digest, DIGEST_LEN);
+	command_add(to, "canonical");
+	command_bytes(to, s->graph.data, s->graph.len);
+}
+
+static void encode_submit(const struct world *w, const struct call *c,
+			  struct command *to)
+{
+	char text[TEXT_MAX];
+
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+
+		command_add(to, name_run(text, item->run));
+		command_add(
+			to,
+			w->model.definitions[item->definition].shape->digest);
+		add_payload(to, 'i', item->payload);
+		command_add(to, item->key < 0 ? "" : name_key(text, item->key));
+		add_number(to, item->when);
+	}
+}
+
+static void encode_worker(const struct world *w, const struct call *c,
+			  struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	command_add(to, name_worker(text, c->who));
+	if (c->function == CALL_leave)
+		return;
+	add_number(to, c->lease_ms);
+	if (c->function == CALL_heartbeat) {
+		command_add(to, "0");
+		return;
+	}
+	command_add(to, "host");
+	command_add(to, "1");
+	command_add(to, "0");
+	command_add(to, "6");
+	for (int q = 0; q < QUEUES; q++)
+		if (c->queues & (1u << q))
+			command_add(to, name_queue(text, q));
+}
+
+static void encode_role(const struct world *w, const struct call *c,
+			struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	command_add(to, name_coordinator(text, c->who));
+	add_number(to, c->lease_ms);
+	add_number(to, c->limit);
+	if (c->function == CALL_sweep) {
+		add_number(to, c->retention_ms);
+		add_number(to, c->runs_max);
+	}
+}
+
+static void encode_run(const struct world *w, const struct call *c,
+		       struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	command_add(to, name_run(text, c->run));
+	if (c->function == CALL_cancel)
+		command_add(to, "an operator wanted it");
+	if (c->function == CALL_retry && c->step >= 0)
+		command_add(to, name_step(text, c->step));
+	add_once(to, c);
+}
+
+static void encode_drop(const struct world *w, const struct call *c,
+			struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	command_add(to, name_entry(text, c->entry));
+	add_once(to, c);
+}
+
+static void encode_queue(const struct world *w, const struct call *c,
+			 struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	command_add(to, name_queue(text, c->queue));
+}
+
+void encode(const struct world *w, const struct call *c,
+	    struct command *command)
+{
+	static encode_fn *const encoders[CALL_COUNT] = {
+		[CALL_define] = encode_define,
+		[CALL_submit] = encode_submit,
+		[CALL_register] = encode_worker,
+		[CALL_heartbeat] = encode_worker,
+		[CALL_leave] = encode_worker,
+		[CALL_take] = encode_items,
+		[CALL_complete] = encode_items,
+		[CALL_fail] = encode_items,
+		[CALL_defer] = encode_items,
+		[CALL_release] = encode_items,
+		[CALL_note] = encode_notes,
+		[CALL_promote] = encode_role,
+		[CALL_reclaim] = encode_role,
+		[CALL_sweep] = encode_role,
+		[CALL_cancel] = encode_run,
+		[CALL_retry] = encode_run,
+		[CALL_forget] = encode_run,
+		[CALL_drop] = encode_drop,
+		[CALL_pause] = encode_queue,
+		[CALL_resume] = encode_queue,
+	};
+	char text[TEXT_MAX];
+
+	must(encoders[c->function] != NULL);
+	command_begin(command, "FCALL");
+	command_addf(command, "treadle_%s", call_name(c->function));
+	command_add(command, "1");
+	command_add(command, world_key(w, text));
+	encoders[c->function](w, c, command);
+	add_number(command, w->true_ms + w->offset_ms);
+}

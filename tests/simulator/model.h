@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIMULATOR_MODEL_H
+#define SIMULATOR_MODEL_H
+
+#include "answer.h"
+
+/*
+ * What ought to be in one partition of Redis, after docs/INTERNALS.md: facts,
+ * not keys. model_apply() says what one call should change and be answered.
+ * It can't know which ids Redis gives to new entries: those are `is_new` until
+ * they are seen.
+ */
+#define RUNS_MAX 24
+#define WORKERS_MAX 96
+#define DEFINITIONS 3
+#define LOGS_MAX 96
+#define DAY_MS 86400000
+#define LINGER_MS 15000
+
+enum step_state { WAITING, READY, RUNNING, DELAYED, DONE, DEAD, CANCELLED };
+enum run_state { RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_CANCELLED, RUN_STATES };
+enum role { ROLE_PROMOTE, ROLE_RECLAIM, ROLE_SWEEP, ROLES };
+
+enum counter {
+	COUNT_SUBMITTED,
+	COUNT_RUNS_DONE,
+	COUNT_RUNS_FAILED,
+	COUNT_RUNS_CANCELLED,
+	COUNT_ATTEMPTS,
+	COUNT_STEPS_DONE,
+	COUNT_RETRIES,
+	COUNT_DEFERRALS,
+	COUNT_RELEASES,
+	COUNT_RECOVERIES,
+	COUNT_DEAD,
+	COUNT_DUPLICATES,
+	COUNT_FENCED,
+	COUNT_PROMOTED,
+	COUNT_LATE_MS,
+	COUNT_REMOVED,
+	COUNT_FAILURES, /* the first of one for each class */
+	COUNTERS = COUNT_FAILURES + CLASS_COUNT,
+};
+
+struct letter {
+	struct entry entry; /* the dead letter's own */
+	bool is_there, is_new;
+	int attempts, recoveries, history;
+	enum class class;
+};
+
+struct model_step {
+	enum step_state state;
+	int attempt, recoveries;
+	int needs_left;     /* while waiting */
+	struct entry entry; /* ready, running; later the last it had */
+	bool has_entry, is_new;
+	int holder; /* whom the entry was delivered to; -1: nobody */
+	int worker; /* running, and after: who performs it */
+	int64_t started_at, due_at;
+	uint32_t output, memo, progress, cost;
+	bool is_again;        /* an operator's retry is remembered: */
+	int base, generation; /* attempts before, and of the key */
+	struct letter letter;
+};
+
+struct model_run {
+	int number; /* 0: there is none */
+	enum run_state state;
+	int left;
+	bool is_again, has_reason, is_scheduled; /* its deadline is delayed */
+	const struct shape *shape;
+	int definition, key;
+	uint32_t input;
+	int64_t submitted_at, finished_at, deadline_at; /* 0: none */
+	struct model_step steps[STEPS_MAX];
+	uint32_t logs[LOGS_MAX]; /* fields of the log, as log_code() */
+	int log_count;
+};
+
+struct stop {
+	struct entry entry;
+	int64_t at;
+};
+
+struct model_worker {
+	int number; /* 0: this place is free */
+	bool is_there, is_leased, is_lost;
+	int64_t lease_ms, lease_ends, lost_at, forget_at; /* forget_at: 0 */
+	unsigned queues;
+	struct stop stops[STOPS_MAX];
+	int stop_count;
+	bool has_suspect;
+	struct entry suspect_entry;
+	int suspect_run, suspect_step;
+};
+
+struct model_definition {
+	const struct shape *shape;
+	bool is_there, is_idle;
+	int runs;
+	int64_t idle_since;
+};
+
+struct model {
+	int64_t now;
+	struct model_definition definitions[DEFINITIONS];
+	struct model_run runs[RUNS_MAX];
+	struct model_worker workers[WORKERS_MAX];
+	unsigned queues, paused, groups;
+	struct {
+		int run, definition;
+		uint32_t input;
+	} keys[KEYS];
+	struct {
+		int holder;
+		int64_t until;
+	} leads[ROLES];
+	int64_t counters[COUNTERS];
+	unsigned touched; /* places in runs that the last call may change */
+	bool is_timer_rung, has_dead;
+	bool is_memory_full;
+	int once; /* the last call of the operator, and its answer */
+	int64_t once_until;
+	struct answer once_answer;
+};
+
+void model_init(struct model *m);
+/* Changes what the call changes; m->now is the time. */
+void model_apply(struct model *m, const struct call *c, struct answer *a);
+/* An entry was delivered to a worker by XREADGROUP. */
+void model_deliver(struct model *m, int run, int step, int worker);
+
+struct model_run *model_run_find(struct model *m, int number);
+struct model_worker *model_worker_find(struct model *m, int number);
+bool model_is_held(const struct model *m, int worker, int queue);
+/* The live step of a run that has this entry of a queue, or NULL. */
+struct model_step *model_step_at(struct model_run *r, int queue,
+				 struct entry entry);
+bool model_is_live(const struct model_step *s); /* has an entry in a queue */
+const char *counter_name(enum counter c);
+const char *run_state_name(enum run_state state);
+const char *step_state_name(enum step_state state);
+/* A field of a run's log; try -1: its failure, -2: its standard error. */
+uint32_t log_code(int step, int attempt, int try);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "treadle/base.h"
+
+#include "model_parts.h"
+
+/* What producers and operators do. */
+
+/* --- definitions and runs ---------------------------------------------------
+ */
+
+void model_define(struct model *m, const struct call *c, struct answer *a)
+{
+	struct model_definition *d = &m->definitions[c->definition];
+
+	if (d->is_there) {
+		answer_word(a, "KNOWN");
+		return;
+	}
+	d->is_there = d->is_idle = true;
+	d->idle_since = m->now;
+	d->runs = 0;
+	m->queues |= d->shape->queues;
+	answer_word(a, "OK");
+}
+
+static void answer_run(struct answer *a, const char *code, int run)
+{
+	char name[TEXT_MAX], text[TEXT_MAX + 16];
+
+	snprintf(text, sizeof(text), "%s %s", code, name_run(name, run));
+	answer_word(a, text);
+}
+
+static void create(struct model *m, const struct item *item)
+{
+	struct model_definition *d = &m->definitions[item->definition];
+	struct model_run *r = NULL;
+	int64_t deadline = item->when ? item->when : d->shape->deadline_ms;
+
+	for (int i = 0; i < RUNS_MAX && !r; i++)
+		if (m->runs[i].number == 0)
+			r = &m->runs[i];
+	must(r != NULL);
+	memset(r, 0, sizeof(*r));
+	r->number = item->run;
+	r->shape = d->shape;
+	r->definition = item->definition;
+	r->left = d->shape->count;
+	r->key = item->key;
+	r->input = item->payload;
+	r->submitted_at = m->now;
+	if (deadline > 0) {
+		r->deadline_at = m->now + deadline;
+		r->is_scheduled = m->is_timer_rung = true;
+	}
+	for (int i = 0; i < r->shape->count; i++) {
+		r->steps[i].holder = -1;
+		r->steps[i].needs_left =
+			__builtin_popcount(r->shape->steps[i].needs);
+		if (r->steps[i].needs_left == 0)
+			model_enqueue(m, r, i);
+	}
+	if (d->runs++ == 0)
+		d->is_idle = false;
+	model_touch(m, r);
+	model_count(m, COUNT_SUBMITTED, 1);
+}
+
+void model_submit(struct model *m, const struct call *c, struct answer *a)
+{
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+		int known = item->key >= 0 ? m->keys[item->key].run : 0;
+
+		if (known) {
+			bool is_same =
+				m->keys[item->key].definition ==
+					item->definition &&
+				m->keys[item->key].input == item->payload;
+
+			answer_run(a, is_same ? "EXISTS" : "CONFLICT", known);
+		} else if (!m->definitions[item->definition].is_there) {
+			answer_run(a, "UNDEFINED", item->run);
+		} else if (model_run_find(m, item->run)) {
+			answer_run(a, "EXISTS", item->run);
+		} else {
+			create(m, item);
+			if (item->key >= 0) {
+				m->keys[item->key].run = item->run;
+				m->keys[item->key].definition =
+					item->definition;
+				m->keys[item->key].input = item->payload;
+			}
+			answer_run(a, "CREATED", item->run);
+		}
+	}
+}
+
+/* --- operators --------------------------------------------------------------
+ */
+
+static struct model_run *run_of(struct model *m, const struct call *c,
+				struct answer *a)
+{
+	struct model_run *r = model_run_find(m, c->run);
+
+	if (r)
+		model_touch(m, r);
+	else
+		answer_error(a, "ABSENT");
+	return r;
+}
+
+void model_cancel(struct model *m, const struct call *c, struct answer *a)
+{
+	struct model_run *r = run_of(m, c, a);
+	int stopped = 0;
+
+	if (!r)
+		return;
+	if (r->state == RUN_DONE || r->state == RUN_FAILED) {
+		answer_error(a, "CONFLICT");
+		return;
+	}
+	if (r->state == RUN_RUNNING) {
+		for (int i = 0; i < r->shape->count; i++)
+			stopped += r->steps[i].state == RUNNING;
+		model_stop(m, r, RUN_CANCELLED, true);
+	}
+	a->numbers[0].name = "stopped";
+	a->numbers[0].value = stopped;
+}
+
+/* The steps to run again: what isn't done or running, and all from `from`. */
+static unsigned steps_to_reset(const struct model_run *r, int from)
+{
+	unsigned reset = from >= 0 ? 1u << from : 0;
+
+	for (int i = 0; i < r->shape->count; i++) {
+		if (from >= 0 && (r->shape->steps[i].needs & reset) &&
+		    (reset & (1u << from)))
+			reset |= 1u << i;
+	}
+	return reset;
+}
+
+static bool runs_one_of(const struct model_run *r, unsigned steps)
+{
+	for (int i = 0; i < r->shape->count; i++)
+		if ((steps & (1u << i)) && r->steps[i].state == RUNNING)
+			return true;
+	return false;
+}
+
+static void reset_step(struct model_run *r, int step)
+{
+	struct model_step *s = &r->steps[step];
+
+	if (s->state == DONE) {
+		s->generation++;
+		s->output = s->memo = 0;
+	}
+	s->letter.is_there = false;
+	s->progress = 0;
+	s->recoveries = 0;
+	s->base = s->attempt;
+	s->is_again = s->is_again || s->attempt > 0 || s->generation > 0;
+	s->state = WAITING;
+}
+
+static void revive(struct model *m, struct model_run *r, int step)
+{
+	struct model_step *s = &r->steps[step];
+
+	s->needs_left = 0;
+	for (int i = 0; i < r->shape->count; i++)
+		if ((r->shape->steps[step].needs & (1u << i)) &&
+		    r->steps[i].state != DONE)
+			s->needs_left++;
+	if (s->needs_left == 0)
+		model_enqueue(m, r, step);
+}
+
+static void reopen(struct model *m, struct model_run *r)
+{
+	r->state = RUN_RUNNING;
+	r->is_again = true;
+	r->has_reason = false;
+	r->finished_at = r->deadline_at = 0;
+	r->is_scheduled = r->shape->deadline_ms > 0;
+	if (r->is_scheduled) {
+		r->deadline_at = m->now + r->shape->deadline_ms;
+		m->is_timer_rung = true;
+	}
+}
+
+void model_retry(struct model *m, const struct call *c, struct answer *a)
+{
+	struct model_run *r = run_of(m, c, a);
+	unsigned reset;
+
+	if (!r)
+		return;
+	if (c->step >= r->shape->count && r->state != RUN_RUNNING) {
+		answer_error(a, "ABSENT");
+		return;
+	}
+	reset = steps_to_reset(r, c->step);
+	if (r->state == RUN_RUNNING || (r->state == RUN_DONE && c->step < 0) ||
+	    runs_one_of(r, reset)) {
+		answer_error(a, "CONFLICT");
+		return;
+	}
+	for (int i = 0; i < r->shape->count; i++)
+		if (r->steps[i].state != DONE && r->steps[i].state != RUNNING)
+			reset |= 1u << i;
+	for (int i = 0; i < r->shape->count; i++)
+		if (reset & (1u << i))
+			reset_step(r, i);
+	r->left = 0;
+	for (int i = 0; i < r->shape->count; i++) {
+		if (reset & (1u << i))
+			revive(m, r, i);
+		r->left += r->steps[i].state != DONE;
+	}
+	reopen(m, r);
+}
+
+void model_forget(struct model *m, const struct call *c, struct answer *a)
+{
+	struct model_run *r = run_of(m, c, a);
+
+	if (!r)
+		return;
+	if (r->state == RUN_RUNNING)
+		answer_error(a, "CONFLICT");
+	else
+		model_remove(m, r);
+}
+
+void model_drop(struct model *m, const struct call *c, struct answer *a)
+{
+	for (int i = 0; i < RUNS_MAX; i++) {
+		struct model_run *r = &m->runs[i];
+
+		for (int k = 0; r->number && k < r->shape->count; k++) {
+			struct letter *l = &r->steps[k].letter;
+
+			if (l->is_there &&
+			    entry_compare(l->entry, c->entry) == 0) {
+				l->is_there = false;
+				model_touch(m, r);
+				return;
+			}
+		}
+	}
+	answer_error(a, "ABSENT");
+}
+
+static void set_paused(struct model *m, const struct call *c, struct answer *a,
+		       bool is_paused)
+{
+	unsigned bit = 1u << c->queue;
+
+	if (!(m->queues & bit)) {
+		answer_error(a, "ABSENT");
+		return;
+	}
+	m->paused = is_paused ? m->paused | bit : m->paused & ~bit;
+}
+
+void model_pause(struct model *m, const struct call *c, struct answer *a)
+{
+	set_paused(m, c, a, true);
+}
+
+void model_resume(struct model *m, const struct call *c, struct answer *a)
+{
+	set_paused(m, c, a, false);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIMULATOR_MODEL_PARTS_H
+#define SIMULATOR_MODEL_PARTS_H
+
+#include "model.h"
+
+/* What the files of the model share. */
+
+void model_touch(struct model *m, const struct model_run *r);
+void model_count(struct model *m, enum counter c, int64_t increment);
+void model_log(struct model_run *r, uint32_t code);
+
+/* The step becomes ready under an entry that is yet to be seen. */
+void model_enqueue(struct model *m, struct model_run *r, int step);
+/* It leaves its queue, for `state`. */
+void model_settle(struct model *m, struct model_run *r, int step,
+		  enum step_state state);
+void model_delay(struct model *m, struct model_run *r, int step, int64_t due);
+/* A run ends; what is ready or delayed ends with it, and what runs if so. */
+void model_stop(struct model *m, struct model_run *r, enum run_state state,
+		bool stops_running);
+void model_finish(struct model *m, struct model_run *r, enum run_state state);
+void model_remove(struct model *m, struct model_run *r);
+/* A running step is dead, and with it its run. */
+void model_bury(struct model *m, struct model_run *r, int step,
+		enum class class);
+
+enum way { WAY_NONE, WAY_RETURNED, WAY_RECOVERED, WAY_DEAD };
+
+enum way model_put_back(struct model *m, struct model_run *r, int step,
+			bool is_lost);
+bool model_is_known_live(struct model *m, int worker);
+void model_order_stop(struct model *m, int worker, struct entry entry);
+void model_forget_worker(struct model_worker *w);
+void model_adopt_strays(struct model *m);
+
+typedef void model_fn(struct model *m, const struct call *c, struct answer *a);
+
+/* model_step.c */
+model_fn model_take, model_complete, model_fail, model_defer, model_release,
+	model_note;
+/* model_time.c */
+model_fn model_promote, model_reclaim, model_sweep;
+/* model_worker.c */
+model_fn model_register, model_heartbeat, model_leave;
+/* model_control.c */
+model_fn model_define, model_submit, model_cancel, model_retry, model_forget,
+	model_drop, model_pause, model_resume;
+
+/* One answer that is a word. */
+void answer_word(struct answer *a, const char *word);
+void answer_error(struct answer *a, const char *kind);
+
+#endif

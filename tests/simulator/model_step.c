@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "treadle/base.h"
+
+#include "model_parts.h"
+
+/* The life of a step between READY and its end. */
+
+static struct model_step *step_of(struct model *m, const struct item *item,
+				  struct model_run **r)
+{
+	*r = model_run_find(m, item->run);
+	if (!*r || item->step >= (*r)->shape->count)
+		return NULL;
+	model_touch(m, *r);
+	return &(*r)->steps[item->step];
+}
+
+static bool has_entry(const struct model_step *s, const struct item *item)
+{
+	return s->has_entry && !s->is_new &&
+	       entry_compare(s->entry, item->entry) == 0;
+}
+
+/* --- take -------------------------------------------------------------------
+ */
+
+static void fill_begun(const struct model_run *r, int step,
+		       struct item_answer *a)
+{
+	const struct model_step *s = &r->steps[step];
+	const struct shape_step *of = &r->shape->steps[step];
+
+	a->digest = r->shape->digest;
+	snprintf(a->count, TEXT_MAX, "%d %d %d %d", s->attempt, s->base,
+		 s->recoveries, s->generation);
+	a->memo = s->memo;
+	a->input = of->reads_input ? r->input : 0;
+	for (int i = 0; i < r->shape->count; i++)
+		if (of->reads & (1u << i))
+			a->reads[a->reads_count++] = r->steps[i].output;
+}
+
+static void begin_answer(const struct model_run *r, int step, struct answer *a)
+{
+	fill_begun(r, step, &a->items[a->count++]);
+}
+
+/*
+ * The step that an entry stands for: the one it names or, where that is done,
+ * the one that has gone on under it. -1: none.
+ */
+static int bearer(const struct model_run *r, const struct item *item)
+{
+	int step = item->step;
+	bool is_found = true;
+
+	while (is_found && r->steps[step].state == DONE) {
+		is_found = false;
+		for (int i = 0; i < r->shape->count && !is_found; i++) {
+			is_found = (r->shape->steps[step].next & (1u << i)) &&
+				   has_entry(&r->steps[i], item);
+			step = is_found ? i : step;
+		}
+	}
+	return is_found && has_entry(&r->steps[step], item) ? step : -1;
+}
+
+static bool is_suspect(const struct model_run *r, int step)
+{
+	int recoveries = r->steps[step].recoveries;
+	int limit = r->shape->steps[step].recoveries;
+
+	return recoveries > 0 && recoveries >= (limit < 3 ? limit : 3);
+}
+
+/* One suspect at a time: true if the worker performs another one. */
+static bool has_suspect(struct model *m, struct model_worker *w,
+			const struct item *item)
+{
+	struct model_run *r = model_run_find(m, w->suspect_run);
+	const struct model_step *s = r ? &r->steps[w->suspect_step] : NULL;
+
+	if (w->has_suspect && s && s->state == RUNNING &&
+	    s->worker == w->number &&
+	    entry_compare(s->entry, w->suspect_entry) == 0)
+		return true;
+	w->has_suspect = true;
+	w->suspect_entry = item->entry;
+	w->suspect_run = item->run;
+	w->suspect_step = item->step;
+	return false;
+}
+
+static void take_one(struct model *m, struct model_worker *w,
+		     const struct item *item, struct answer *a)
+{
+	struct model_run *r;
+	struct model_step *s = step_of(m, item, &r);
+	bool is_begun = s && s->state == RUNNING && s->worker == w->number;
+
+	if (s && s->state == DONE && has_entry(s, item)) {
+		int heir = bearer(r, item);
+
+		if (heir >= 0)
+			model_put_back(m, r, heir, false);
+		answer_word(a, "DROPPED");
+		return;
+	}
+
+	if (!s || !has_entry(s, item) || r->state != RUN_RUNNING ||
+	    (s->state != READY && !is_begun)) {
+		/* Its run has failed meanwhile, and it was never performed. */
+		if (is_begun && has_entry(s, item))
+			model_settle(m, r, item->step, CANCELLED);
+		answer_word(a, "DROPPED");
+		return;
+	}
+	if (!is_begun && is_suspect(r, item->step) && has_suspect(m, w, item)) {
+		model_delay(m, r, item->step, m->now + 1000);
+		answer_word(a, "DROPPED");
+		return;
+	}
+	if (!is_begun) {
+		s->state = RUNNING;
+		s->attempt++;
+		s->worker = w->number;
+		s->started_at = m->now;
+		model_count(m, COUNT_ATTEMPTS, 1);
+	}
+	begin_answer(r, item->step, a);
+}
+
+void model_take(struct model *m, const struct call *c, struct answer *a)
+{
+	struct model_worker *w = model_worker_find(m, c->who);
+	struct model_run *r;
+
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+
+		if (!model_is_known_live(m, c->who)) {
+			answer_word(a, "LOST");
+		} else if (m->paused & (1u << item->queue)) {
+			struct model_step *s = step_of(m, item, &r);
+
+			if (s && has_entry(s, item) && bearer(r, item) >= 0)
+				model_put_back(m, r, bearer(r, item), false);
+			answer_word(a, "PAUSED");
+		} else {
+			take_one(m, w, item, a);
+		}
+	}
+}
+
+/* --- ends -------------------------------------------------------------------
+ */
+
+/*
+ * The step that the caller holds, or NULL and why not. ended, attempt: what
+ * this very attempt may have become already.
+ */
+static struct model_step *held(struct model *m, const struct item *item,
+			       enum step_state ended, int attempt,
+			       struct answer *a)
+{
+	struct model_run *r;
+	struct model_step *s = step_of(m, item, &r);
+
+	if (!s) {
+		answer_word(a, "GONE");
+		return NULL;
+	}
+	if (s->state == RUNNING && has_entry(s, item) &&
+	    s->attempt == item->attempt)
+		return s;
+	if (has_entry(s, item) && s->state == ended && s->attempt == attempt) {
+		model_count(m, COUNT_DUPLICATES, 1);
+		answer_word(a, "DUPLICATE");
+	} else if (has_entry(s, item) && s->state == CANCELLED) {
+		answer_word(a, "CANCELLED");
+	} else {
+		model_count(m, COUNT_FENCED, 1);
+		answer_word(a, "FENCED");
+	}
+	return NULL;
+}
+
+/* May `step` go on at the worker that has just ended another one? */
+static bool may_inherit(struct model *m, const struct call *c,
+			const struct item *item, int step)
+{
+	const struct shape *shape = model_run_find(m, item->run)->shape;
+
+	return item->wants_heir && !m->is_memory_full &&
+	       model_is_known_live(m, c->who) &&
+	       !(m->paused & (1u << item->queue)) &&
+	       shape->steps[step].queue == item->queue &&
+	       (shape->steps[step].is_pass ||
+		!shape->steps[item->step].is_pass);
+}
+
+static void inherit(struct model *m, const struct call *c,
+		    const struct item *item, int step)
+{
+	struct model_run *r = model_run_find(m, item->run);
+	struct model_step *s = &r->steps[step];
+
+	s->state = RUNNING;
+	s->attempt = 1;
+	s->entry = item->entry;
+	s->has_entry = true;
+	s->worker = c->who;
+	s->started_at = m->now;
+	model_count(m, COUNT_ATTEMPTS, 1);
+}
+
+/* Returns the step that the worker goes on with, or -1. */
+static int commit(struct model *m, const struct call *c,
+		  const struct item *item)
+{
+	struct model_run *r = model_run_find(m, item->run);
+	struct model_step *s = &r->steps[item->step];
+	int heir = -1, holder = s->holder;
+
+	model_settle(m, r, item->step, DONE);
+	s->output = item->payload;
+	s->memo = s->progress = 0;
+	r->left--;
+	if (r->state == RUN_RUNNING && r->left == 0) {
+		r->is_again = false;
+		model_finish(m, r, RUN_DONE);
+	}
+	for (int i = 0; i < r->shape->count && r->state == RUN_RUNNING; i++) {
+		if (!(r->shape->steps[item->step].next & (1u << i)) ||
+		    r->steps[i].state != WAITING ||
+		    --r->steps[i].needs_left > 0)
+			continue;
+		r->steps[i].recoveries = 0;
+		if (heir < 0 && !r->is_again && may_inherit(m, c, item, i)) {
+			inherit(m, c, item, i);
+			r->steps[i].holder = holder;
+			heir = i;
+		} else {
+			model_enqueue(m, r, i);
+		}
+	}
+	return heir;
+}
+
+/* One that was not heard is told again, while it is with this worker. */
+static int heir_again(struct model *m, const struct call *c,
+		      const struct item *item)
+{
+	struct model_run *r = model_run_find(m, item->run);
+	int heir = bearer(r, item);
+
+	if (!item->wants_heir || heir < 0 || r->steps[heir].state != RUNNING ||
+	    r->steps[heir].worker != c->who)
+		return -1;
+	return heir;
+}
+
+void model_complete(struct model *m, const struct call *c, struct answer *a)
+{
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+		struct item_answer *of = &a->items[i];
+
+		if (held(m, item, DONE, item->attempt, a)) {
+			of->heir = commit(m, c, item);
+			model_count(m, COUNT_STEPS_DONE, 1);
+			answer_word(a, "COMMITTED");
+		} else if (strcmp(of->word, "DUPLICATE") == 0) {
+			of->heir = heir_again(m, c, item);
+		}
+		if (of->heir >= 0)
+			fill_begun(model_run_find(m, item->run), of->heir, of);
+	}
+}
+
+/* Where its run is over the step ends with it. */
+static void put_aside(struct model *m, const struct item *item, int64_t due,
+		      enum counter counter)
+{
+	struct model_run *r = model_run_find(m, item->run);
+
+	if (r->state != RUN_RUNNING) {
+		model_settle(m, r, item->step, CANCELLED);
+		return;
+	}
+	model_delay(m, r, item->step, due);
+	model_count(m, counter, 1);
+}
+
+void model_fail(struct model *m, const struct call *c, struct answer *a)
+{
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+		bool is_last = item->when < 0;
+		struct model_run *r = model_run_find(m, item->run);
+
+		if (!held(m, item, is_last ? DEAD : DELAYED, item->attempt, a))
+			continue;
+		model_log(r, log_code(item->step, item->attempt, -1));
+		if (item->log)
+			model_log(r, log_code(item->step, item->attempt, -2));
+		model_count(m, COUNT_FAILURES + (int)item->class, 1);
+		if (is_last)
+			model_bury(m, r, item->step, item->class);
+		else
+			put_aside(m, item, m->now + item->when, COUNT_RETRIES);
+		answer_word(a, "COMMITTED");
+	}
+}
+
+void model_defer(struct model *m, const struct call *c, struct answer *a)
+{
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+		struct model_step *s =
+			held(m, item, DELAYED, item->attempt - 1, a);
+
+		if (!s)
+			continue;
+		if (item->memo)
+			s->memo = item->memo;
+		s->attempt--;
+		put_aside(m, item, item->when, COUNT_DEFERRALS);
+		answer_word(a, "COMMITTED");
+	}
+}
+
+void model_note(struct model *m, const struct call *c, struct answer *a)
+{
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+		/* No state means that a note was noted already. */
+		struct model_step *s = held(m, item, WAITING, item->attempt, a);
+
+		if (!s)
+			continue;
+		if (item->progress)
+			s->progress = item->progress;
+		if (item->memo)
+			s->memo = item->memo;
+		if (item->cost)
+			s->cost = item->cost;
+		if (item->log)
+			model_log(model_run_find(m, item->run),
+				  log_code(item->step, item->attempt, -2));
+		answer_word(a, "COMMITTED");
+	}
+}
+
+/* --- giving back ------------------------------------------------------------
+ */
+
+/* The worker of a running step has vanished. */
+static enum way recover(struct model *m, struct model_run *r, int step)
+{
+	struct model_step *s = &r->steps[step];
+
+	model_log(r, log_code(step, s->attempt, s->recoveries));
+	model_count(m, COUNT_FAILURES + CLASS_WORKER_LOST, 1);
+	if (s->recoveries >= r->shape->steps[step].recoveries) {
+		model_bury(m, r, step, CLASS_WORKER_LOST);
+		return WAY_DEAD;
+	}
+	s->attempt--;
+	s->recoveries++;
+	model_enqueue(m, r, step);
+	model_count(m, COUNT_RECOVERIES, 1);
+	return WAY_RECOVERED;
+}
+
+enum way model_put_back(struct model *m, struct model_run *r, int step,
+			bool is_lost)
+{
+	struct model_step *s = &r->steps[step];
+
+	if (!model_is_live(s))
+		return WAY_NONE;
+	model_touch(m, r);
+	if (r->state != RUN_RUNNING) {
+		model_settle(m, r, step, CANCELLED);
+		return WAY_NONE;
+	}
+	if (is_lost && s->state == RUNNING)
+		return recover(m, r, step);
+	if (s->state == RUNNING)
+		s->attempt--;
+	model_enqueue(m, r, step);
+	return WAY_RETURNED;
+}
+
+void model_release(struct model *m, const struct call *c, struct answer *a)
+{
+	struct model_run *r;
+
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+		struct model_step *s = step_of(m, item, &r);
+		enum way way = WAY_NONE;
+
+		if (s && has_entry(s, item) && bearer(r, item) >= 0)
+			way = model_put_back(m, r, bearer(r, item), false);
+		model_count(m, COUNT_RELEASES, way != WAY_NONE);
+		answer_word(a, way != WAY_NONE ? "COMMITTED" : "FENCED");
+	}
+}

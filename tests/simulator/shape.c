@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "shape.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "treadle/value.h"
+
+/* --- what chance decides -------------------------------------------------- */
+
+enum form { CHAIN, DIAMOND, FAN_OUT, FAN_IN, ANY, FORMS };
+
+static unsigned needs_of(struct random *r, enum form form, int step, int count)
+{
+	unsigned before = (1u << step) - 1;
+
+	if (step == 0)
+		return 0;
+	switch (form) {
+	case CHAIN:
+		return 1u << (step - 1);
+	case DIAMOND:
+		return step == count - 1 && step > 1 ? before & ~1u : 1;
+	case FAN_OUT:
+		return 1;
+	case FAN_IN:
+		return step == count - 1 ? before : 0;
+	default:
+		return (unsigned)random_next(r) & before;
+	}
+}
+
+static unsigned ancestors(const struct shape *s, int step)
+{
+	unsigned found = s->steps[step].needs;
+
+	for (int i = step - 1; i >= 0; i--)
+		if (found & (1u << i))
+			found |= s->steps[i].needs;
+	return found;
+}
+
+static void choose_step(struct shape *s, struct random *r, enum form form,
+			int step)
+{
+	static const int recoveries[] = {0, 1, 1, 2, 3, 3, 5};
+	struct shape_step *of = &s->steps[step];
+
+	of->queue = random_below(r, QUEUES);
+	of->recoveries = recoveries[random_below(r, countof(recoveries))];
+	of->needs = needs_of(r, form, step, s->count);
+	of->reads = (unsigned)random_next(r) & ancestors(s, step);
+	of->reads_input = random_one_in(r, 2);
+	of->is_pass = random_one_in(r, 8);
+	s->queues |= 1u << of->queue;
+	for (int i = 0; i < step; i++)
+		if (of->needs & (1u << i))
+			s->steps[i].next |= 1u << step;
+}
+
+static void choose(struct shape *s, struct random *r)
+{
+	enum form form = (enum form)random_below(r, FORMS);
+
+	s->count = 1 + random_below(r, STEPS_MAX);
+	if (random_one_in(r, 4))
+		s->deadline_ms = 1000 * (1 + random_below(r, 600));
+	for (int i = 0; i < s->count; i++)
+		choose_step(s, r, form, i);
+}
+
+/* --- as the library reads it ------------------------------------------------
+ */
+
+static jv names_of(unsigned steps)
+{
+	char text[TEXT_MAX];
+	jv names = jv_array();
+
+	for (int i = 0; i < STEPS_MAX; i++)
+		if (steps & (1u << i))
+			names = jv_array_append(names,
+						jv_string(name_step(text, i)));
+	return names;
+}
+
+static jv queue_names(unsigned queues)
+{
+	char text[TEXT_MAX];
+	jv names = jv_array();
+
+	for (int i = 0; i < QUEUES; i++)
+		if (queues & (1u << i))
+			names = jv_array_append(names,
+						jv_string(name_queue(text, i)));
+	return names;
+}
+
+static jv set(jv object, const char *name, jv value)
+{
+	return jv_object_set(object, jv_string(name), value);
+}
+
+static jv graph_step(const struct shape_step *of)
+{
+	char text[TEXT_MAX];
+	jv v = jv_object();
+
+	v = set(v, "queue", jv_string(name_queue(text, of->queue)));
+	v = set(v, "kind", jv_string(of->is_pass ? "pass" : "exec"));
+	v = set(v, "needs", names_of(of->needs));
+	v = set(v, "next", names_of(of->next));
+	v = set(v, "reads", names_of(of->reads));
+	v = set(v, "input", of->reads_input ? jv_true() : jv_false());
+	return set(v, "recoveries", jv_number(of->recoveries));
+}
+
+static jv graph_of(const struct shape *s)
+{
+	char text[TEXT_MAX];
+	jv v = jv_object(), steps = jv_object();
+	unsigned roots = 0;
+
+	for (int i = 0; i < s->count; i++) {
+		steps = set(steps, name_step(text, i),
+			    graph_step(&s->steps[i]));
+		if (!s->steps[i].needs)
+			roots |= 1u << i;
+	}
+	v = set(v, "name", jv_string(s->name));
+	v = set(v, "deadline", jv_number((double)s->deadline_ms));
+	v = set(v, "total", jv_number(s->count));
+	v = set(v, "roots", names_of(roots));
+	v = set(v, "queues", queue_names(s->queues));
+	return set(v, "steps", steps);
+}
+
+void shapes_init(struct shape shapes[SHAPES], uint64_t seed)
+{
+	struct random r = {seed};
+
+	for (int i = 0; i < SHAPES; i++) {
+		struct shape *s = &shapes[i];
+		jv graph;
+
+		memset(s, 0, sizeof(*s));
+		choose(s, &r);
+		snprintf(s->name, sizeof(s->name), "flow%d", i);
+		snprintf(s->digest, sizeof(s->digest), "%060" PRIx64 "%04x",
+			 seed, (unsigned)i);
+		buf_init(&s->graph, 1 << 16);
+		graph = graph_of(s);
+		must(msgpack_print(graph, &s->graph) == 0);
+		jv_free(graph);
+	}
+}
+
+void shapes_clear(struct shape shapes[SHAPES])
+{
+	for (int i = 0; i < SHAPES; i++)
+		buf_clear(&shapes[i].graph);
+}
