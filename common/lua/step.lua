@@ -76,15 +76,16 @@ end
 
 -- The step that runs under the entry of `name`, which is done: its heir, or
 -- the heir of that, with its record; nil if the entry is nobody's any more.
+-- An entry is unique within its queue only, and an heir is of the same queue.
 function step.heir(p, run_id, graph, name, entry)
-  local state, text
+  local queue, state, text = graph.steps[name].queue
   repeat
     local heir
     for _, next_name in ipairs(graph.steps[name].next) do
       text = call('HGET', p .. 'run:' .. run_id, 'step:' .. next_name)
       local at
       state, _, _, at = record.read(text)
-      if at == entry then
+      if at == entry and graph.steps[next_name].queue == queue then
         heir = next_name
         break
       end

@@ -163,4 +163,17 @@ lose w4 >/dev/null
 is 'an heir one step away' "$(field "$r" step:b | cut -d ' ' -f 1-3)" \
 	'ready 0 1'
 is 'the queue is clean' "$(pending) $(redis XLEN "$P:queue:q")" '0 1'
+
+# An entry of another queue may have the same id, in the same millisecond.
+define pair "$(graph 2 '["a"]' "\"a\":$(step '[]' '["b"]'),\"b\":$(
+	step '["a"]' '[]' | sed s/\"q\"/\"other\"/)")"
+r=$(run_id 77)
+take w4
+call submit "$r" pair '' '' 0 >/dev/null
+register w9 >/dev/null
+take w9
+complete w9 x 1 >/dev/null
+redis HSET "$P:run:$r" step:b "running 1 0 $ENTRY w9 1" >/dev/null
+is 'what runs in another queue is nobody'"'"'s heir' \
+	"$(complete w9 x 1)" DUPLICATE
 done_testing
