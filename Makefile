@@ -271,6 +271,9 @@ help: ## list the targets
 		sed 's/^\([a-z-]*\):.*## /\1\t/' | expand -t 12
 
 FORCE:
+lua-files: # for tests/plants/run: the library in its order
+	@echo $(lua_src)
+
 .PHONY: all test lint fuzz lua-files simulate plants exhaust memcheck storm storm-plants \
 	storm-long coverage bench \
 	demo docs install deps clean help built benches fuzzers branches FORCE

@@ -104,7 +104,7 @@ static enum function choose_end(const struct world *w, const struct hand *h,
 
 	if (h->is_stopped)
 		return CALL_release;
-	if (w->phase != PHASE_CHAOS || is_pass || b % 100 < 66)
+	if (w->phase != PHASE_CHAOS || is_pass || b % 100 < 48)
 		return CALL_complete;
 	if (b % 100 < 84)
 		return CALL_fail;
@@ -113,7 +113,8 @@ static enum function choose_end(const struct world *w, const struct hand *h,
 
 static void decide(struct world *w, struct hand *h, const struct action *a)
 {
-	static const int delays[] = {-1, 0, 1, 500, 5000, 60000, 600000};
+	static const int delays[] = {-1,  -1,   -1,    0,     1,
+				     500, 5000, 60000, 600000};
 	struct item *item = &h->item;
 
 	h->state = HAND_ENDING;
@@ -226,7 +227,8 @@ static bool act_leave(struct world *w, struct worker *of,
 	if (!of->is_registered)
 		return false;
 	of->is_leaving = true;
-	if (hands_in(of, HAND_FREE) < HANDS_MAX || of->unreconciled)
+	if (hands_in(of, HAND_FREE) < HANDS_MAX ||
+	    (of->unreconciled && w->phase != PHASE_CHAOS))
 		return false;
 	say(w, &c, a->fate);
 	return true;

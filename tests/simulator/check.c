@@ -51,7 +51,8 @@ static enum invariant broken_by(const struct said *s, int i, const char *got)
 
 	switch (s->call.function) {
 	case CALL_take:
-		return broken_by_take(expected);
+		return s->answer.items[i].is_put_off ? INVARIANT_S18
+						     : broken_by_take(expected);
 	case CALL_submit:
 		return broken_by_submit(&s->call.items[i], expected);
 	case CALL_heartbeat:
@@ -244,9 +245,11 @@ static void check_number(struct world *w, const struct said *s, int i,
 	if (!at || strtoll(at + strlen(member), NULL, 10) !=
 			   s->answer.numbers[i].value)
 		world_broken(w,
-			     s->call.function == CALL_promote ? INVARIANT_S13
-			     : s->call.function == CALL_sweep ? INVARIANT_R1
-							      : INVARIANT_S11,
+			     s->call.function == CALL_promote && i == 0
+				     ? INVARIANT_S13
+			     : s->call.function == CALL_promote ? INVARIANT_S14
+			     : s->call.function == CALL_sweep   ? INVARIANT_R1
+								: INVARIANT_S11,
 			     "%s was to tell %s%" PRId64 ": %.200s",
 			     call_name(s->call.function), member,
 			     s->answer.numbers[i].value, json);
@@ -347,7 +350,7 @@ static void check_new(struct world *w, const struct item *item)
 	char text[TEXT_MAX];
 
 	if (!s || s->state != READY || s->holder >= 0) {
-		world_broken(w, INVARIANT_S7,
+		world_broken(w, s ? INVARIANT_S7 : INVARIANT_S9,
 			     "entry %s of run %d/%c was delivered: %s",
 			     name_entry(text, item->entry), item->run,
 			     'a' + item->step,

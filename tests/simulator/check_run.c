@@ -24,7 +24,8 @@ static void read_record(const char *text, struct record *r)
 
 static enum invariant broken_by_state(enum step_state expected, const char *got)
 {
-	bool is_live = strcmp(got, "ready") == 0 || strcmp(got, "running") == 0;
+	bool is_live = strncmp(got, "ready", 5) == 0 ||
+		       strncmp(got, "running", 7) == 0;
 
 	switch (expected) {
 	case WAITING:
@@ -32,7 +33,7 @@ static enum invariant broken_by_state(enum step_state expected, const char *got)
 	case DELAYED:
 		return is_live ? INVARIANT_S13 : INVARIANT_S12;
 	case DEAD:
-		return INVARIANT_S12;
+		return is_live ? INVARIANT_S8 : INVARIANT_S12;
 	case CANCELLED:
 		return INVARIANT_S11;
 	case DONE:

@@ -77,8 +77,8 @@ static void exec_server(const struct connection *c, pid_t parent)
 	       "--unixsocket", c->socket, "--dir", c->folder, "--appendonly",
 	       "yes", "--appendfsync", "always", "--save", "", "--databases",
 	       databases, "--enable-debug-command", "yes",
-	       "--stream-node-max-entries", "16", "--loglevel", "warning",
-	       (char *)NULL);
+	       "--stream-node-max-entries", "16", "--auto-aof-rewrite-min-size",
+	       "16mb", "--loglevel", "warning", (char *)NULL);
 	_exit(127);
 }
 

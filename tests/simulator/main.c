@@ -14,7 +14,7 @@
  * works on one while the other is looked at.
  */
 #define PLACES 64
-#define RESTART_ROUNDS 250 /* about so many rounds between two restarts */
+#define RESTART_ROUNDS 1000 /* about so many rounds between two restarts */
 
 struct options {
 	uint64_t seed;

@@ -61,6 +61,7 @@ static int bearer(const struct model_run *r, const struct item *item)
 		is_found = false;
 		for (int i = 0; i < r->shape->count && !is_found; i++) {
 			is_found = (r->shape->steps[step].next & (1u << i)) &&
+				   r->shape->steps[i].queue == item->queue &&
 				   has_entry(&r->steps[i], item);
 			step = is_found ? i : step;
 		}
@@ -121,6 +122,7 @@ static void take_one(struct model *m, struct model_worker *w,
 	if (!is_begun && is_suspect(r, item->step) && has_suspect(m, w, item)) {
 		model_delay(m, r, item->step, m->now + 1000);
 		answer_word(a, "DROPPED");
+		a->items[a->count - 1].is_put_off = true;
 		return;
 	}
 	if (!is_begun) {

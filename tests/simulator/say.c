@@ -157,6 +157,13 @@ static void hold_up(struct world *w, const struct call *c)
 		w->held_up[w->held_up_count++] = *c;
 }
 
+/* It takes a worker a while to connect again. */
+static void disconnect(struct world *w)
+{
+	if (w->speaker && w->current.c % 3 == 0)
+		w->speaker->is_frozen = true;
+}
+
 void say(struct world *w, const struct call *c, enum fate fate)
 {
 	tell(w, c, fate);
@@ -171,6 +178,7 @@ void say(struct world *w, const struct call *c, enum fate fate)
 	case FATE_REPLY_LOST:
 		w->figures->lost_replies[c->function]++;
 		apply(w, c, false);
+		disconnect(w);
 		break;
 	case FATE_TWICE:
 		w->figures->lost_replies[c->function]++;

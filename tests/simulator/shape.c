@@ -63,7 +63,8 @@ static void choose(struct shape *s, struct random *r)
 {
 	enum form form = (enum form)random_below(r, FORMS);
 
-	s->count = 1 + random_below(r, STEPS_MAX);
+	s->count = random_one_in(r, 3) ? 1 + random_below(r, STEPS_MAX)
+				       : 4 + random_below(r, STEPS_MAX - 3);
 	if (random_one_in(r, 4))
 		s->deadline_ms = 1000 * (1 + random_below(r, 600));
 	for (int i = 0; i < s->count; i++)

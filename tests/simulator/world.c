@@ -72,7 +72,7 @@ static void choose_temper(struct world *w)
 #include "actions.def"
 #undef ACTION
 	};
-	static const int faults[] = {0, 30, 100, 300};
+	static const int faults[] = {0, 60, 150, 250, 400};
 	static const int ticks[] = {3, 50, 300, 2000};
 	struct temper *t = &w->temper;
 	struct random *r = &w->random;
