@@ -270,10 +270,10 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | \
 		sed 's/^\([a-z-]*\):.*## /\1\t/' | expand -t 12
 
-FORCE:
-lua-files: # for tests/plants/run: the library in its order
+lua-files:
 	@echo $(lua_src)
 
+FORCE:
 .PHONY: all test lint fuzz lua-files simulate plants exhaust memcheck storm storm-plants \
 	storm-long coverage bench \
 	demo docs install deps clean help built benches fuzzers branches FORCE

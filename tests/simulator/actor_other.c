@@ -109,6 +109,15 @@ static bool must_wait(struct world *w, struct coordinator *of)
 	return w->true_ms < of->paused_until;
 }
 
+static int workers_known(const struct world *w)
+{
+	int count = 0;
+
+	for (int i = 0; i < WORKERS_MAX; i++)
+		count += w->model.workers[i].number != 0;
+	return count;
+}
+
 static bool act_role(struct world *w, const struct action *a)
 {
 	static const int limits[] = {250, 250, 3, 1};
@@ -123,6 +132,7 @@ static bool act_role(struct world *w, const struct action *a)
 			 .limit = limits[a->b % countof(limits)],
 			 .retention_ms = 600000,
 			 .runs_max = 8};
+	int known;
 
 	if (c.function == CALL_reclaim && must_wait(w, of))
 		return false;
@@ -133,10 +143,13 @@ static bool act_role(struct world *w, const struct action *a)
 		c.retention_ms = 0;
 		c.runs_max = 0;
 	}
+	known = workers_known(w);
 	say(w, &c, a->fate);
 	if (c.function == CALL_sweep && w->said_count > 0 &&
 	    w->said[0].answer.is_leader)
 		w->has_read = false;
+	else if (workers_known(w) < known)
+		w->has_read = true; /* a consumer of another queue */
 	return true;
 }
 
