@@ -11,10 +11,7 @@
 #define FAREWELL_MS 500
 #define ARGUMENTS_MAX 5
 
-/*
- * The arguments of all duties begin alike; only sweep reads the last two,
- * the others don't mind them.
- */
+/* The arguments of all duties begin alike. */
 struct arguments {
 	char texts[4][24];
 	struct slice slices[ARGUMENTS_MAX];
@@ -36,6 +33,8 @@ static void arguments_fill(struct arguments *a, const struct duty *d,
 	a->slices[1] = number(a->texts[0], lead_ms);
 	a->slices[2] = number(a->texts[1], d->kind->limit);
 	a->count = 3;
+	if (d->valid_until)
+		a->slices[a->count++] = number(a->texts[2], d->valid_until);
 	if (d->kind->function != STORE_sweep)
 		return;
 	a->slices[3] = number(a->texts[2], config->coordinator.retention);

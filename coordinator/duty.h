@@ -41,11 +41,13 @@ struct duty {
 	struct coordinator *coordinator;
 	uv_timer_t timer;
 	int64_t lead_ms;
-	bool is_busy;    /* between begin and the answer */
-	bool is_poked;   /* wanted again while it was busy */
-	bool is_leader;  /* as of the last answer */
-	bool is_failing; /* since the last answer that was none */
-	bool is_told;    /* in the log */
+	int64_t valid_until; /* Redis' clock: when a call may come at the latest
+			      */
+	bool is_busy;        /* between begin and the answer */
+	bool is_poked;       /* wanted again while it was busy */
+	bool is_leader;      /* as of the last answer */
+	bool is_failing;     /* since the last answer that was none */
+	bool is_told;        /* in the log */
 	bool is_stopped;
 };
 

@@ -131,6 +131,8 @@ static void on_time(void *arg, const struct reply *reply,
 	}
 	r->guard.silence_ms = r->lease_ms / 4;
 	verdict = guard_check(&r->guard, redis_now, r->sent_at, now, &ms);
+	/* A call that is repeated after an outage must not act on this look. */
+	r->duty.valid_until = redis_now + r->guard.silence_ms;
 	judge(r, verdict, ms);
 	if (r->duty.is_stopped)
 		duty_wait(&r->duty, 0);

@@ -118,9 +118,9 @@ local function complete_one(batch, args, i, offer)
   local key = p .. 'run:' .. id
   local v = call('HMGET', key, 'state', 'def', 'step:' .. name)
   local text = v[3]
-  local made, held, started = string.match(text or '',
-    '^running (%d+) %d+ (%S+) %S+ (%d+)$')
-  if held ~= entry or made ~= attempt then
+  local made, held, holder, started = string.match(text or '',
+    '^running (%d+) %d+ (%S+) (%S+) (%d+)$')
+  if held ~= entry or made ~= attempt or holder ~= offer.worker then
     local why = v[1] and refusal(batch, text, entry, 'done',
       tonumber(attempt)) or 'GONE'
     return why == 'DUPLICATE' and args[i + 6] == '1' and

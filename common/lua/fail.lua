@@ -46,8 +46,8 @@ function step.fail(p, args)
   local answer = {}
   for i = 2, #args, 10 do
     local wait = tonumber(args[i + 5])
-    local at, why = read_held(batch, args[i + 2], args[i + 3], args[i + 1],
-      args[i + 4], wait < 0 and 'dead' or 'delayed')
+    local at, why = read_held(batch, args[1], args[i + 2], args[i + 3],
+      args[i + 1], args[i + 4], wait < 0 and 'dead' or 'delayed')
     if at then
       local failure = { class = args[i + 6], code = args[i + 7],
         detail = args[i + 8] }
@@ -69,8 +69,8 @@ function step.defer(p, args)
   local batch = batch_new(p)
   local answer = {}
   for i = 2, #args, 7 do
-    local at, why = read_held(batch, args[i + 2], args[i + 3], args[i + 1],
-      args[i + 4], 'delayed', tonumber(args[i + 4]) - 1)
+    local at, why = read_held(batch, args[1], args[i + 2], args[i + 3],
+      args[i + 1], args[i + 4], 'delayed', tonumber(args[i + 4]) - 1)
     if at then
       if args[i + 6] ~= '' then
         call('HSET', p .. 'out:' .. at.id, '.memo:' .. at.name, args[i + 6])
@@ -111,7 +111,7 @@ function step.note(p, args)
   local batch = batch_new(p)
   local answer = {}
   for i = 2, #args, 8 do
-    local at, why = read_held(batch, args[i + 1], args[i + 2], args[i],
+    local at, why = read_held(batch, args[1], args[i + 1], args[i + 2], args[i],
       args[i + 3], nil)
     if at then
       note_one(p, at, args[i + 4], args[i + 5], args[i + 6], args[i + 7])

@@ -93,15 +93,23 @@ local function shorten_leases(p, now)
 end
 
 -- Queues anew what lost workers held.
--- COORDINATOR LEAD_MS LIMIT. Returns JSON: role, now, workers (those of which
--- there is news), next_due (the end of a lease, or the next look), more.
--- Afterwards: no worker whose lease has run out holds anything, or `more`.
+-- COORDINATOR LEAD_MS LIMIT [UNTIL]. After UNTIL, in ms, nothing is done: the
+-- caller looked at Redis too long ago to know that workers could renew their
+-- leases. Returns JSON: role, now, workers (those of which there is news),
+-- next_due (the end of a lease, or the next look), more.
+-- Afterwards: no worker whose lease has run out holds anything, or `more`, or
+-- UNTIL is over: next_due is now.
 function reclaim.reclaim(p, args)
   local id, lead_ms, limit = lead_arguments(args)
+  local last = to_number(optional(args, 4) or math.huge, 'UNTIL')
   local now = clock()
   local is_leader, wait = lead(p, 'reclaim', id, lead_ms)
   if not is_leader then
     return standby(now, wait)
+  end
+  if now > last then
+    return json.object('role', '"leader"', 'now', json.number(now),
+      'workers', '[]', 'next_due', json.number(now), 'more', 'false')
   end
   shorten_leases(p, now)
   local is_new = declare_lost(p, now, limit)

@@ -2,7 +2,9 @@
 -- what they have in common is gathered and said once (batch_end).
 --
 -- The fence: a caller owns a step exactly while the step's record is
--- `running` with the caller's entry and attempt. Reclaim, release and defer
+-- `running` with the caller's entry, attempt and name. (The name matters after
+-- a power cut: what was lost of the history may give out an entry's attempt
+-- again, to another.) Reclaim, release and defer
 -- give the step another entry, so that whoever held the old one can't end it.
 --
 -- An entry stands for the step that it names, until that is done and an heir
@@ -50,17 +52,17 @@ end
 -- Reads a step on behalf of one who says he holds it. Returns `at` if he
 -- does, else nil and the answer. counted: the attempt's number in a record
 -- of state ended_as, if that is another one.
-local function read_held(batch, run_id, name, entry, attempt, ended_as,
-    counted)
+local function read_held(batch, worker_id, run_id, name, entry, attempt,
+    ended_as, counted)
   local v = call('HMGET', batch.p .. 'run:' .. run_id, 'state', 'def',
     'step:' .. name)
   local text = v[3]
   if not v[1] then
     return nil, 'GONE'
   end
-  local made, recoveries, held, worker, started =
+  local made, recoveries, held, holder, started =
     string.match(text or '', HELD)
-  if held ~= entry or made ~= attempt then
+  if held ~= entry or made ~= attempt or holder ~= worker_id then
     return nil, refusal(batch, text, entry, ended_as,
       counted or tonumber(attempt))
   end
@@ -69,7 +71,7 @@ local function read_held(batch, run_id, name, entry, attempt, ended_as,
     return nil, 'GONE'
   end
   return { id = run_id, name = name, graph = graph, text = text,
-    attempt = made, recoveries = recoveries, worker = worker,
+    attempt = made, recoveries = recoveries, worker = holder,
     started = started, is_run_running = run_state.read(v[1]) == 'running' }
 end
 

@@ -122,4 +122,24 @@ is 'and forgets a reader that holds nothing' "$(redis XINFO CONSUMERS \
 	"$P:queue:q" workers | grep -c w10)" 0
 call reclaim c1 1000 100 >/dev/null
 is 'then it is put back' "$(pending_of w9) $(state_of "$r" a)" '0 ready'
+
+r=$(run_id 77)
+register w77 >/dev/null
+call submit "$r" one '' '' 0 >/dev/null
+take w77
+redis ZADD "$P:workers" 1 w77 >/dev/null
+said=$(call reclaim c1 1000 100 1)
+is 'a call that comes too late misses nobody' \
+	"$(query '"\(.role) \(.workers | length)"' <<<"$said")" 'leader 0'
+is 'and would be made again at once' \
+	"$(query '.next_due == .now' <<<"$said")" true
+is 'one in time does' "$(call reclaim c1 1000 100 99999999999999 |
+	query '.workers[0].worker')" w77
+register w78 >/dev/null
+take w78
+is 'who has the entry by rights that were rolled back is fenced' \
+	"$(complete w2)" FENCED
+is 'also when failing' "$(fail_step w2 -1)" FENCED
+is 'unlike its holder' "$(complete w78)" COMMITTED
+
 done_testing
