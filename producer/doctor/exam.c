@@ -229,16 +229,6 @@ static bool is_not_after(struct slice a, struct slice b)
 	return x[0] < y[0] || (x[0] == y[0] && x[1] <= y[1]);
 }
 
-/* The member of an answer of XINFO that has that name, or empty. */
-static struct slice info_text(const struct reply *info, const char *name)
-{
-	for (size_t i = 0; i + 1 < info->count; i += 2) {
-		if (slice_is(info->items[i].text, name))
-			return info->items[i + 1].text;
-	}
-	return SLICE("");
-}
-
 struct entry_facts exam_entry(const struct reply *answers, struct slice entry)
 {
 	const struct reply *range = &answers[0], *pending = &answers[1];
@@ -254,9 +244,9 @@ struct entry_facts exam_entry(const struct reply *answers, struct slice entry)
 	for (size_t i = 0; groups->type == REPLY_ARRAY && i < groups->count;
 	     i++) {
 		const struct reply *group = &groups->items[i];
-		if (slice_is(info_text(group, "name"), "workers"))
+		if (slice_is(pair_text(group, "name"), "workers"))
 			facts.is_skipped = is_not_after(
-				entry, info_text(group, "last-delivered-id"));
+				entry, pair_text(group, "last-delivered-id"));
 	}
 	return facts;
 }

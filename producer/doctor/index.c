@@ -181,23 +181,12 @@ static void judge_letter(struct errand *e, const struct reply *answers)
 			"the run names \"%.*s\"", TEXT(answers[1].text));
 }
 
-static struct slice field(const struct reply *entry, const char *name)
-{
-	const struct reply *fields = &entry->items[1];
-
-	for (size_t i = 0; i + 1 < fields->count; i += 2) {
-		if (slice_is(fields->items[i].text, name))
-			return fields->items[i + 1].text;
-	}
-	return none;
-}
-
 static void on_letter(struct doctor *d, struct slice key,
 		      const struct reply *entry)
 {
-	struct errand *e =
-		errand_new(d, judge_letter, entry->items[0].text,
-			   field(entry, "run"), field(entry, "step"));
+	struct errand *e = errand_new(d, judge_letter, entry->items[0].text,
+				      pair_text(&entry->items[1], "run"),
+				      pair_text(&entry->items[1], "step"));
 
 	if (!e)
 		return;

@@ -248,17 +248,6 @@ static void judge_combination(struct exam *e, size_t i)
 			state_name(e));
 }
 
-static struct slice entry_field(const struct reply *entry, const char *name)
-{
-	const struct reply *fields = &entry->items[1];
-
-	for (size_t i = 0; i + 1 < fields->count; i += 2) {
-		if (slice_is(fields->items[i].text, name))
-			return fields->items[i + 1].text;
-	}
-	return SLICE("");
-}
-
 static void judge_letter(struct exam *e, size_t i)
 {
 	const struct step_facts *s = &e->steps[i];
@@ -268,8 +257,8 @@ static void judge_letter(struct exam *e, size_t i)
 		return;
 	letters = exam_answer(e, QUESTION_LETTER, s->letter, SLICE(""));
 	if (s->state == STEP_DEAD && is_array(letters) && letters->count == 1 &&
-	    slice_equal(entry_field(&letters->items[0], "run"), e->id) &&
-	    slice_equal(entry_field(&letters->items[0], "step"),
+	    slice_equal(pair_text(&letters->items[0].items[1], "run"), e->id) &&
+	    slice_equal(pair_text(&letters->items[0].items[1], "step"),
 			e->plan->steps[i].name))
 		return;
 	finding(e->doctor, LETTER_MISSING, about_step(e, i),

@@ -21,17 +21,6 @@ static struct slice queue_of(const struct doctor *d, struct slice key)
 	return (struct slice){key.data + len, key.len - len};
 }
 
-static struct slice field(const struct reply *entry, const char *name)
-{
-	const struct reply *fields = &entry->items[1];
-
-	for (size_t i = 0; i + 1 < fields->count; i += 2) {
-		if (slice_is(fields->items[i].text, name))
-			return fields->items[i + 1].text;
-	}
-	return none;
-}
-
 /* --- entries ------------------------------------------------------------- */
 
 /* The state of "<state> <attempt> <recoveries> <entry>...", or empty. */
@@ -103,7 +92,8 @@ static void judge_entry(struct errand *e, const struct reply *answers)
 static void on_entry(struct doctor *d, struct slice key,
 		     const struct reply *entry)
 {
-	struct slice run = field(entry, "run"), step = field(entry, "step");
+	struct slice run = pair_text(&entry->items[1], "run");
+	struct slice step = pair_text(&entry->items[1], "step");
 	struct slice id = entry->items[0].text;
 	char about[256];
 
@@ -196,15 +186,6 @@ static void each_pending(struct doctor *d, struct slice key)
 
 /* --- the group ----------------------------------------------------------- */
 
-static const struct reply *info(const struct reply *of, const char *name)
-{
-	for (size_t i = 0; i + 1 < of->count; i += 2) {
-		if (slice_is(of->items[i].text, name))
-			return &of->items[i + 1];
-	}
-	return NULL;
-}
-
 static bool has_member(const struct reply *list, struct slice member)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -218,8 +199,8 @@ static void judge_consumer(struct errand *e, const struct reply *consumer,
 			   const struct reply *workers,
 			   const struct reply *lost)
 {
-	const struct reply *name = info(consumer, "name");
-	const struct reply *pending = info(consumer, "pending");
+	const struct reply *name = pair_find(consumer, "name");
+	const struct reply *pending = pair_find(consumer, "pending");
 
 	if (!name || !pending || pending->integer > 0 ||
 	    has_member(workers, name->text) || has_member(lost, name->text))
@@ -231,8 +212,8 @@ static void judge_consumer(struct errand *e, const struct reply *consumer,
 /* An entry needs some 100 bytes; a node of the tree holds many of them. */
 static void judge_room(struct errand *e, const struct reply *stream)
 {
-	const struct reply *length = info(stream, "length");
-	const struct reply *nodes = info(stream, "radix-tree-keys");
+	const struct reply *length = pair_find(stream, "length");
+	const struct reply *nodes = pair_find(stream, "radix-tree-keys");
 
 	if (length && nodes && nodes->integer > 1000 &&
 	    nodes->integer > length->integer / 2)
@@ -246,10 +227,11 @@ static void judge_service(struct errand *e, const struct reply *consumers,
 			  const struct reply *workers,
 			  const struct reply *stream)
 {
-	const struct reply *length = info(stream, "length");
+	const struct reply *length = pair_find(stream, "length");
 
 	for (size_t i = 0; i < consumers->count; i++) {
-		const struct reply *name = info(&consumers->items[i], "name");
+		const struct reply *name =
+			pair_find(&consumers->items[i], "name");
 
 		if (name && has_member(workers, name->text))
 			return;

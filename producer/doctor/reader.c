@@ -249,3 +249,21 @@ void reader_drain(struct reader *r)
 	while (r->flying)
 		uv_run(&r->loop, UV_RUN_ONCE);
 }
+
+/* --- answers ------------------------------------------------------------- */
+
+const struct reply *pair_find(const struct reply *pairs, const char *name)
+{
+	for (size_t i = 0; i + 1 < pairs->count; i += 2) {
+		if (slice_is(pairs->items[i].text, name))
+			return &pairs->items[i + 1];
+	}
+	return NULL;
+}
+
+struct slice pair_text(const struct reply *pairs, const char *name)
+{
+	const struct reply *value = pair_find(pairs, name);
+
+	return value ? value->text : SLICE("");
+}

@@ -60,4 +60,11 @@ void reader_drain(struct reader *r);
 /* Why reading is over, or NULL. */
 const struct error *reader_error(const struct reader *r);
 
+/*
+ * Of an answer [name, value...], as XINFO and entries of streams have it: the
+ * value of that name, or NULL; its text, or an empty one.
+ */
+const struct reply *pair_find(const struct reply *pairs, const char *name);
+struct slice pair_text(const struct reply *pairs, const char *name);
+
 #endif
