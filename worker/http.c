@@ -137,6 +137,7 @@ static void put_on(struct http_call *c)
 	struct http *h = c->http;
 
 	c->easy = take_easy(h);
+	c->is_sent = false;
 	call_set_up(c);
 	must_afford(h->multi.api.multi_add_handle(h->multi.handle, c->easy) ==
 		    CURLM_OK);
@@ -177,6 +178,11 @@ static bool is_redirect(int status)
 	       status == 307 || status == 308;
 }
 
+bool http_is_safe(const char *method)
+{
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
 /*
  * Gives where an answer redirects to, "" for nowhere. Only answers that are
  * no success of the step count.
@@ -196,10 +202,8 @@ static bool follow(struct http_call *c, char *location)
 {
 	const struct http_request *r = c->request;
 	const char *url = c->url ? c->url : r->url;
-	bool is_safe =
-		strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
 
-	if (!is_safe || c->redirects == REDIRECTS_MAX ||
+	if (!http_is_safe(r->method) || c->redirects == REDIRECTS_MAX ||
 	    !http_same_origin(&c->http->multi.api, url, location))
 		return false;
 	free(c->url);
@@ -262,6 +266,9 @@ static enum http_result judge(struct http_call *c, CURLcode code)
 
 	if (code == CURLE_OK || c->is_cut)
 		return HTTP_ANSWERED;
+	if (c->is_broken)
+		return explain(c, HTTP_UNREACHABLE,
+			       "the connection broke before an answer came");
 	if (c->is_stopped)
 		return explain(c, HTTP_STOPPED, "it was stopped");
 	if (c->is_too_large && c->has_use)

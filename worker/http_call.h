@@ -35,6 +35,7 @@ struct http_call {
 	char *url; /* of a redirect; NULL: the request's */
 	int redirects;
 	bool is_whole; /* the transfer came to its own end */
+	bool is_sent;  /* in this transfer */
 
 	int status, head_lines;
 	struct buf head, body;
@@ -45,10 +46,14 @@ struct http_call {
 	/* Why one of our callbacks has ended the transfer. */
 	bool is_cut; /* enough of a brief body */
 	bool is_too_large, is_stopped, is_cancelled;
+	bool is_broken; /* the connection, when the request had been sent */
 	char denied[ADDRESS_TEXT_MAX];
 	int socket_errno; /* why there was no socket, or 0 */
 	char reason[CURL_ERROR_SIZE + 64];
 };
+
+/* Whether a request of this method changes nothing. */
+bool http_is_safe(const char *method);
 
 /* Its host has an address: others that wait for that may go. */
 void call_has_address(struct http_call *c);

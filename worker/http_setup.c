@@ -29,15 +29,27 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose,
 	return fd;
 }
 
-/* As well where a connection is used again, which needs no address. */
+/*
+ * As well where a connection is used again, which needs no address. If one
+ * that was used again breaks before an answer, libcurl would send the request
+ * once more by itself, though it may have had its effect: that is for the next
+ * attempt to do, which is counted.
+ */
 static int on_connection(void *arg, char *ip, char *local_ip, int port,
 			 int local_port)
 {
+	struct http_call *c = arg;
+
 	(void)ip;
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
-	call_has_address(arg);
+	call_has_address(c);
+	if (c->is_sent && !http_is_safe(c->request->method)) {
+		c->is_broken = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	c->is_sent = true;
 	return CURL_PREREQFUNC_OK;
 }
 

@@ -61,6 +61,22 @@ RETRY='3, delay: 1ms'
 perform "http: {url: $API/flaky/2, method: POST}"
 is 'what can pass is tried again' "$STATE $OUTPUT" 'done "at last"'
 is 'with one key' "$(curl -s "$API/ledger")" "{\"$RUN/s\":3}"
+# A connection breaks that had been used before: who was asked may have done it.
+asked() { curl -s "$API/stats" | jq .requests; }
+cat >"$TREADLE_TEST_TMP/broken.yaml" <<END
+name: broken
+steps:
+  first: {http: {url: $API/json}}
+  second: {needs: first, retry: {attempts: 1}, http: {url: $API/reset, method: POST}}
+END
+before=$(asked)
+run=$(treadle submit "$TREADLE_TEST_TMP/broken.yaml")
+until_state "$run" failed
+is 'what was sent once is not sent again by itself' \
+	"$(($(asked) - before))" 3
+like 'and the step fails in a way that can pass' \
+	"$(ask status "$run" | jq -r .reason.detail)" \
+	"$host: the connection broke before an answer came"
 RETRY='2, delay: 1ms'
 begun=$SECONDS
 perform "http: {url: $API/retry-after/2}"
