@@ -4,6 +4,7 @@
 #include "treadle/clock.h"
 #include "treadle/log.h"
 #include "treadle/loop.h"
+#include "treadle/redis_info.h"
 
 #include "library.h"
 #include "store_call.h"
@@ -210,18 +211,6 @@ static void ask_version(struct store *s)
 
 /* --- the server ---------------------------------------------------------- */
 
-/* The value of a line "name:value" of INFO. */
-static struct slice info_value(struct slice info, const char *name)
-{
-	while (info.len) {
-		struct slice line = slice_cut(&info, '\n');
-
-		if (slice_is(slice_cut(&line, ':'), name))
-			return slice_trim(line);
-	}
-	return SLICE("");
-}
-
 /* Who may not read INFO is trusted to have set the policy. */
 static void on_info(void *arg, const struct reply *reply,
 		    const struct redis_failure *failure)
@@ -237,7 +226,7 @@ static void on_info(void *arg, const struct reply *reply,
 		return;
 	}
 	if (reply)
-		policy = info_value(reply->text, "maxmemory_policy");
+		policy = redis_info(reply->text, "maxmemory_policy");
 	if (policy.len == 0 || slice_is(policy, "noeviction")) {
 		ask_version(s);
 		return;

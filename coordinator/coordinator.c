@@ -87,6 +87,7 @@ int coordinator_start(struct coordinator *c, uv_loop_t *loop,
 	c->loop = loop;
 	c->config = config;
 	c->patience_ms = config->redis.timeout;
+	c->rewrite.coordinator = c;
 	worker_id_new(c->id);
 	if (*config->coordinator.listen &&
 	    http_start(loop, config->coordinator.listen, routes_answer, c,

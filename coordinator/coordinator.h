@@ -10,6 +10,7 @@
 #include "treadle/store.h"
 #include "janitor.h"
 #include "reclaim.h"
+#include "rewrite.h"
 #include "routes.h"
 #include "timers.h"
 
@@ -30,6 +31,7 @@ struct coordinator {
 	struct timers timers;
 	struct reclaim reclaim;
 	struct janitor janitor;
+	struct rewrite rewrite;
 	struct routes routes;
 	struct http *http; /* NULL where it listens to nobody */
 

@@ -28,11 +28,12 @@ static int64_t on_swept(struct duty *d, jv answer)
 
 /*
  * A library may be replaced while nobody loses a connection: a good time to
- * look, whoever leads.
+ * look, whoever leads. So may Redis have been started again.
  */
 static void begin(struct duty *d)
 {
 	store_check(d->coordinator->store);
+	rewrite_look(&d->coordinator->rewrite);
 	duty_call(d);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "treadle/clock.h"
+#include "treadle/redis_info.h"
 #include "answer.h"
 #include "coordinator.h"
 
@@ -159,21 +160,6 @@ static void ask_time(struct reclaim *r)
 
 /* --- the first look ----------------------------------------------------- */
 
-/* Of Redis, in seconds, as INFO says it; -1 where it does not. */
-static int64_t read_uptime(struct slice info)
-{
-	int64_t uptime;
-
-	while (info.len) {
-		struct slice line = slice_cut(&info, '\n');
-
-		if (slice_is(slice_cut(&line, ':'), "uptime_in_seconds") &&
-		    !slice_int(slice_trim(line), 0, INT64_MAX / 1000, &uptime))
-			return uptime;
-	}
-	return -1;
-}
-
 /*
  * The guard knows no time before our own start. If Redis has just started as
  * well, leases ended while it was away, and workers which are well come back.
@@ -182,14 +168,15 @@ static void on_info(void *arg, const struct reply *reply,
 		    const struct redis_failure *failure)
 {
 	struct reclaim *r = arg;
-	int64_t uptime = reply ? read_uptime(reply->text) : -1;
+	int64_t uptime_s =
+		reply ? redis_info_int(reply->text, "uptime_in_seconds") : -1;
 
 	r->is_first = false;
 	if (failure && failure->cause == REDIS_STOPPED) {
 		duty_fail(&r->duty, &failure->error);
 		return;
 	}
-	r->is_pausing = uptime >= 0 && uptime * 1000 < r->lease_ms;
+	r->is_pausing = uptime_s >= 0 && uptime_s * 1000 < r->lease_ms;
 	r->reconnect_ms = RECONNECT_MS;
 	ask_time(r);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "treadle/clock.h"
+#include "treadle/redis_info.h"
 #include "treadle/store.h"
 #include "doctor.h"
 
@@ -16,25 +17,6 @@
 #define ROUND_TRIP_US 20000
 #define FUNCTION_US 50000
 static const struct slice none = {"", 0};
-
-/* The value of a line "name:value" of INFO. */
-static struct slice info_text(struct slice info, const char *name)
-{
-	while (info.len) {
-		struct slice line = slice_cut(&info, '\n');
-		if (slice_is(slice_cut(&line, ':'), name))
-			return slice_trim(line);
-	}
-	return SLICE("");
-}
-
-static int64_t info_int(struct slice info, const char *name)
-{
-	int64_t number = -1;
-
-	slice_int(info_text(info, name), 0, INT64_MAX, &number);
-	return number;
-}
 
 /* The answer if there is one; what is refused becomes a note. */
 static const struct reply *readable(struct doctor *d, const struct reply *r,
@@ -53,9 +35,9 @@ static const struct reply *readable(struct doctor *d, const struct reply *r,
 
 static void judge_memory(struct doctor *d, struct slice info)
 {
-	int64_t used = info_int(info, "used_memory");
-	int64_t max = info_int(info, "maxmemory");
-	struct slice policy = info_text(info, "maxmemory_policy");
+	int64_t used = redis_info_int(info, "used_memory");
+	int64_t max = redis_info_int(info, "maxmemory");
+	struct slice policy = redis_info(info, "maxmemory_policy");
 	struct subject about = {.key = SLICE("maxmemory")};
 	char of[DURATION_TEXT_MAX], room[DURATION_TEXT_MAX];
 
@@ -77,11 +59,11 @@ static void judge_files(struct doctor *d, struct slice info)
 	static const char *const states[] = {"aof_last_write_status",
 					     "aof_last_bgrewrite_status"};
 
-	if (info_int(info, "aof_enabled") == 0)
+	if (redis_info_int(info, "aof_enabled") == 0)
 		finding(d, NOT_DURABLE, SUBJECT(.key = SLICE("appendonly")),
 			"no");
 	for (size_t i = 0; i < countof(states); i++) {
-		struct slice state = info_text(info, states[i]);
+		struct slice state = redis_info(info, states[i]);
 		if (state.len && !slice_is(state, "ok"))
 			finding(d, WRITE_FAILED,
 				SUBJECT(.key = slice_of(states[i])), "%.*s",
@@ -97,13 +79,13 @@ static void judge_settings(struct doctor *d, struct slice info)
 			 ASK(d->reader, &d->arena, SLICE("CONFIG"),
 			     SLICE("GET"), SLICE("*s*")),
 			 "CONFIG GET");
-	struct slice saved = info_text(info, "rdb_last_bgsave_status");
+	struct slice saved = redis_info(info, "rdb_last_bgsave_status");
 
 	for (size_t i = 0; r && i + 1 < r->count; i += 2) {
 		struct slice name = r->items[i].text;
 		struct slice value = r->items[i + 1].text;
 		if (slice_is(name, "appendfsync") && slice_is(value, "no") &&
-		    info_int(info, "aof_enabled") == 1)
+		    redis_info_int(info, "aof_enabled") == 1)
 			finding(d, FSYNC_NEVER, SUBJECT(.key = name), "no");
 		if (slice_is(name, "save") && value.len && saved.len &&
 		    !slice_is(saved, "ok"))
@@ -139,7 +121,7 @@ static void judge_replicas(struct doctor *d, struct slice info)
 
 	for (int i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "slave%d", i);
-		struct slice line = info_text(info, name);
+		struct slice line = redis_info(info, name);
 		if (line.len)
 			judge_replica(d, line);
 	}

@@ -85,7 +85,9 @@ begin_world() {
 			"TREADLE_DISK=$TREADLE_TEST_TMP/disk")
 		echo 0 >"$TREADLE_TEST_TMP/clock"
 	fi
-	start_redis --auto-aof-rewrite-percentage 0 --aof-timestamp-enabled no "$@"
+	# The file is the history: nobody may write it anew.
+	start_redis --auto-aof-rewrite-percentage 0 --aof-timestamp-enabled no \
+		--rename-command BGREWRITEAOF '' "$@"
 	[ -z "${VIA_PROXY:-}" ] || begin_proxy
 	start_coordinator
 	start_coordinator
@@ -261,9 +263,20 @@ bounce_redis() { # KIND
 	fault "$1"
 	kill_redis
 	[ "$1" != cut ] || cut_power
+	mend_history
 	restart_redis
 	now_ms
 	back_at=$NOW
+}
+
+# Half a call at the end of the file is cut off as a whole, which Redis itself
+# does not do (coordinator/rewrite.h): what FAULTS.md asks of whoever does not
+# let the file be written anew.
+mend_history() {
+	local check=${REDIS_SERVER:-redis-server}
+	echo y | "${check%-server}-check-aof" --fix \
+		"$TREADLE_TEST_TMP"/data/appendonlydir/*.manifest >/dev/null ||
+		fail 'the append-only file can not be mended'
 }
 
 # What was not synced is gone.
