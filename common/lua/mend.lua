@@ -172,10 +172,9 @@ function MENDS.run(batch, now, id)
       count(batch, 'runs_done')
     end
   end
-  if counted ~= left or counted == 0 and of.state ~= 'done 0' then
-    fields[#fields + 1] = 'state'
-    fields[#fields + 1] = run_state.write(state, counted,
-      is_again and state ~= 'done')
+  local text = run_state.write(state, counted, is_again and state ~= 'done')
+  if text ~= of.state then
+    fields[#fields + 1], fields[#fields + 2] = 'state', text
   end
   if #fields > 0 then
     call('HSET', p .. 'run:' .. id, unpack(fields))

@@ -14,8 +14,15 @@ function MENDS.entry(batch, now, queue, entry)
   for i = 1, #found[2], 2 do
     of[found[2][i]] = found[2][i + 1]
   end
-  local state, _, _, at = record.read(of.run and of.step and
-    call('HGET', p .. 'run:' .. of.run, 'step:' .. of.step))
+  local id, name = of.run or '', of.step or ''
+  local v = call('HMGET', p .. 'run:' .. id, 'step:' .. name, 'def')
+  local state, _, _, at = record.read(v[1])
+  if at == entry and state == 'done' then
+    -- It is that of an heir, if there is one.
+    local graph = v[2] and definition.get(p, v[2])
+    state = graph and graph.steps[name] and
+      step.heir(p, id, graph, name, entry) and 'running'
+  end
   if at == entry and (state == 'ready' or state == 'running') then
     return false
   end

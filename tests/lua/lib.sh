@@ -99,3 +99,9 @@ fail_step() { # WORKER DELAY_MS [CLASS] [LOG]
 field() { redis HGET "$P:run:$1" "$2"; }		 # RUN FIELD
 state_of() { field "$1" "step:$2" | cut -d ' ' -f 1; }	 # RUN STEP
 query() { jq -r "$1"; }
+mend() { call mend "$@" | query .mended; }		 # KIND ARGUMENT...
+# repaired NAME KIND ARGUMENT...: what is damaged is mended, and then is well.
+repaired() {
+	is "$1" "$(mend "${@:2}") $(mend "${@:2}")" 'true false'
+}
+left_alone() { is "$1" "$(mend "${@:2}")" false; } # NAME KIND ARGUMENT...
