@@ -234,11 +234,7 @@ int main(int argc, char **argv)
 	log_start("ceiling", LOG_WARN, false);
 	uv_loop_init(&b.loop);
 	for (int i = 0; i < LANES; i++) {
-		struct redis_options o = {.url = config->redis.url,
-					  .password_file = "",
-					  .name = "ceiling",
-					  .connect_timeout_ms = 5000,
-					  .timeout_ms = 10000};
+		struct redis_options o = redis_options(config, "ceiling");
 
 		b.lanes[i].bench = &b;
 		b.lanes[i].reader = redis_start(&b.loop, &o);

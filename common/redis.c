@@ -25,6 +25,7 @@
 #define BUFS 256 /* of one write; a call takes two */
 /* A refusal that goes on is told once: longer than between two tries. */
 #define REFUSAL_QUIET_MS 15000
+#define DOUBT_MS 2000 /* between two looks for another primary */
 
 /* --- sending ------------------------------------------------------------- */
 
@@ -130,6 +131,19 @@ static bool is_worth_repeating(struct redis *r, const struct call *call,
 	return r->on_refused && r->on_refused(r->arg, text);
 }
 
+/*
+ * A primary became a replica: its name may lead to another one now. Where
+ * Sentinels know, one that its replicas have left may have been deposed without
+ * having heard of it; but not again and again, for it may be they who are dead.
+ */
+static bool has_lost_office(const struct redis *r, struct slice code)
+{
+	if (slice_is(code, "READONLY"))
+		return true;
+	return r->url.primary && slice_is(code, "NOREPLICAS") &&
+	       clock_monotonic_ms() - r->up_at > DOUBT_MS;
+}
+
 static void on_refusal(struct redis *r, struct call *call, struct slice text)
 {
 	struct redis_failure failure = {.cause = REDIS_REFUSED, .text = text};
@@ -140,8 +154,7 @@ static void on_refusal(struct redis *r, struct call *call, struct slice text)
 		park(r, call, text);
 	else
 		call_answer(call, NULL, &failure);
-	/* A primary became a replica: the name may lead to another one now. */
-	if (slice_is(failure.code, "READONLY"))
+	if (has_lost_office(r, failure.code))
 		session_drop(r, &failure.error);
 }
 
@@ -160,7 +173,7 @@ void redis_on_answer(struct redis *r, const struct reply *reply)
 	} else {
 		error_set(&err, ERR_UNAVAILABLE,
 			  "lost redis at %s: it answered what was not asked",
-			  r->url.shown);
+			  r->url.address.shown);
 		session_drop(r, &err);
 	}
 }
@@ -178,7 +191,8 @@ static void explain_late(const struct redis *r, const struct call *call,
 		*err = r->reason;
 	else
 		error_set(err, ERR_UNAVAILABLE, "redis at %s did not answer",
-			  r->url.shown ? r->url.shown : "its address");
+			  r->url.address.shown ? r->url.address.shown
+					       : "its address");
 	duration_human(call->deadline_ms, limit);
 	error_prefix(err, "gave up after %s: ", limit);
 }
@@ -243,6 +257,18 @@ int redis_check_url(const char *url, struct error *err)
 	return 0;
 }
 
+struct redis_options redis_options(const struct config *c, const char *name)
+{
+	return (struct redis_options){
+		.url = c->redis.url,
+		.password_file = c->redis.password_file,
+		.sentinel_password_file = c->redis.sentinel_password_file,
+		.name = name,
+		.connect_timeout_ms = c->redis.connect_timeout,
+		.timeout_ms = c->redis.timeout,
+	};
+}
+
 struct redis *redis_start(uv_loop_t *loop, const struct redis_options *o)
 {
 	struct redis *r = xcalloc(1, sizeof(*r));
@@ -250,6 +276,8 @@ struct redis *redis_start(uv_loop_t *loop, const struct redis_options *o)
 	r->loop = loop;
 	r->url_text = xstrdup(o->url);
 	r->password_file = xstrdup(o->password_file ? o->password_file : "");
+	r->sentinel_password_file = xstrdup(
+		o->sentinel_password_file ? o->sentinel_password_file : "");
 	r->name = xstrdup(o->name);
 	r->connect_timeout_ms = o->connect_timeout_ms;
 	r->timeout_ms = o->timeout_ms;
@@ -293,6 +321,7 @@ void redis_release(struct redis *r)
 	redis_url_clear(&r->url);
 	free(r->url_text);
 	free(r->password_file);
+	free(r->sentinel_password_file);
 	free(r->name);
 	free(r);
 	if (on_stopped)

@@ -82,7 +82,7 @@ int redis_refusal_error(struct slice text, const struct redis_url *url,
 	error_set(err, r ? r->kind : ERR_UNAVAILABLE,
 		  r ? "redis at %s refuses: %.*s (%s)"
 		    : "redis at %s refuses: %.*s",
-		  url->shown, len, text.data, r ? r->remedy : "");
+		  url->address.shown, len, text.data, r ? r->remedy : "");
 	for (char *p = err->text; *p; p++)
 		if ((unsigned char)*p < ' ')
 			*p = ' ';
@@ -91,7 +91,7 @@ int redis_refusal_error(struct slice text, const struct redis_url *url,
 
 /* --- the greeting -------------------------------------------------------- */
 
-static void write_command(struct buf *out, struct command *c)
+void redis_write_command(struct buf *out, struct command *c)
 {
 	buf_addf(out, "*%zu\r\n", c->count);
 	buf_add(out, c->body.data, c->body.len);
@@ -124,13 +124,13 @@ void redis_hello_write(struct buf *out, const struct redis_url *url,
 	}
 	command_text(&c, "SETNAME");
 	command_name(&c, name);
-	write_command(out, &c);
+	redis_write_command(out, &c);
 	*replies = 1;
 	if (!url->database)
 		return;
 	command_init(&c, "SELECT");
 	command_int(&c, url->database);
-	write_command(out, &c);
+	redis_write_command(out, &c);
 	++*replies;
 }
 
@@ -172,16 +172,19 @@ int redis_hello_read(const struct reply *reply, const struct redis_url *url,
 	role = member(reply, "role")->text;
 	if (server.len == 0 || version.len == 0)
 		return error_set(err, ERR_USAGE,
-				 "what answers at %s is not redis", url->shown);
+				 "what answers at %s is not redis",
+				 url->address.shown);
 	if (!is_recent(server, version))
-		return error_set(err, ERR_USAGE,
-				 "redis at %s is too old, %.*s: " NEEDED,
-				 url->shown, (int)version.len, version.data);
+		return error_set(
+			err, ERR_USAGE, "redis at %s is too old, %.*s: " NEEDED,
+			url->address.shown, (int)version.len, version.data);
 	if (!slice_is(role, "master"))
-		return error_set(err, ERR_UNAVAILABLE,
-				 "redis at %s is a replica: connect to its "
-				 "primary, by --redis-url or TREADLE_REDIS_URL",
-				 url->shown);
+		return error_set(
+			err, ERR_UNAVAILABLE, "redis at %s is a replica: %s",
+			url->address.shown,
+			url->primary ? "a failover may be under way"
+				     : "connect to its primary, by "
+				       "--redis-url or TREADLE_REDIS_URL");
 	*id = member(reply, "id")->integer;
 	return 0;
 }

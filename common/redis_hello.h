@@ -13,6 +13,9 @@
  * mend (a wrong password, a server too old) are ERR_USAGE.
  */
 
+/* Appends c as it is sent, and clears it. */
+void redis_write_command(struct buf *out, struct command *c);
+
 /* HELLO and, unless it is 0, SELECT: *replies of them will come. */
 void redis_hello_write(struct buf *out, const struct redis_url *url,
 		       const char *password, const char *name, int *replies);

@@ -26,7 +26,7 @@
  */
 struct redis_link {
 	uv_loop_t *loop;
-	const struct redis_url *url;
+	const struct redis_address *address;
 	const struct redis_link_events *events;
 	void *arg;
 
@@ -92,8 +92,8 @@ static void lose(struct redis_link *l, int status)
 
 	if (l->is_stopped)
 		return;
-	error_set(&l->reason, ERR_UNAVAILABLE, "lost redis at %s: %s",
-		  l->url->shown, why);
+	error_set(&l->reason, ERR_UNAVAILABLE, "lost %s at %s: %s",
+		  l->address->what, l->address->shown, why);
 	l->events->on_down(l->arg, &l->reason);
 }
 
@@ -135,7 +135,7 @@ size_t redis_link_unsent(const struct redis_link *l)
 	int fd, in_kernel;
 
 	/* A unix socket would count what the other side has yet to read. */
-	if (!l->url->path && uv_fileno(&l->io.handle, &fd) == 0 &&
+	if (!l->address->path && uv_fileno(&l->io.handle, &fd) == 0 &&
 	    ioctl(fd, SIOCOUTQ, &in_kernel) == 0 && in_kernel > 0)
 		unsent += (size_t)in_kernel;
 	return unsent;
@@ -184,7 +184,7 @@ void redis_link_push(struct redis_link *l, const uv_buf_t *bufs, unsigned count,
 
 static void open_handle(struct redis_link *l)
 {
-	if (l->url->path)
+	if (l->address->path)
 		must(uv_pipe_init(l->loop, &l->io.pipe, 0) == 0);
 	else
 		must(uv_tcp_init(l->loop, &l->io.tcp) == 0);
@@ -212,8 +212,8 @@ static void on_attempt_closed(uv_handle_t *handle)
 static void fail_attempt(struct redis_link *l, int status)
 {
 	error_set(&l->reason, ERR_UNAVAILABLE,
-		  "cannot reach redis at %s: %s (" REMEDY ")", l->url->shown,
-		  uv_strerror(status));
+		  "cannot reach %s at %s: %s (" REMEDY ")", l->address->what,
+		  l->address->shown, uv_strerror(status));
 	uv_close(&l->io.handle, on_attempt_closed);
 }
 
@@ -236,7 +236,7 @@ static void set_options(struct redis_link *l)
 	};
 	int fd;
 
-	if (l->url->path || uv_fileno(&l->io.handle, &fd) < 0)
+	if (l->address->path || uv_fileno(&l->io.handle, &fd) < 0)
 		return;
 	for (size_t i = 0; i < countof(options); i++)
 		setsockopt(fd, options[i].level, options[i].name,
@@ -306,11 +306,11 @@ static void look_up(struct redis_link *l)
 	char port[16];
 	int status;
 
-	snprintf(port, sizeof(port), "%d", l->url->port);
+	snprintf(port, sizeof(port), "%d", l->address->port);
 	l->lookup.data = l;
 	l->is_looking_up = true;
-	status = uv_getaddrinfo(l->loop, &l->lookup, on_looked_up, l->url->host,
-				port, &hints);
+	status = uv_getaddrinfo(l->loop, &l->lookup, on_looked_up,
+				l->address->host, port, &hints);
 	if (status < 0) {
 		l->is_looking_up = false;
 		fail_attempt(l, status);
@@ -318,7 +318,8 @@ static void look_up(struct redis_link *l)
 }
 
 struct redis_link *redis_link_start(uv_loop_t *loop,
-				    const struct redis_url *url, unsigned skip,
+				    const struct redis_address *address,
+				    unsigned skip,
 				    const struct redis_link_events *events,
 				    void *arg)
 {
@@ -326,14 +327,14 @@ struct redis_link *redis_link_start(uv_loop_t *loop,
 
 	memset(l, 0, offsetof(struct redis_link, bytes));
 	l->loop = loop;
-	l->url = url;
+	l->address = address;
 	l->skip = skip;
 	l->events = events;
 	l->arg = arg;
 	open_handle(l);
-	if (url->path) {
+	if (address->path) {
 		l->connect.data = l;
-		uv_pipe_connect(&l->connect, &l->io.pipe, url->path,
+		uv_pipe_connect(&l->connect, &l->io.pipe, address->path,
 				on_connected);
 	} else {
 		look_up(l);

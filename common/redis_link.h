@@ -7,7 +7,8 @@
 #include "redis_url.h"
 
 /*
- * The bytes of one connection to Redis, from its name's look-up to its end.
+ * The bytes of one connection to Redis, or to a Sentinel, from its name's
+ * look-up to its end.
  *
  * A link is used once: it comes up, carries bytes, goes down, and is stopped;
  * the next connection is another link. Of a name with several addresses each
@@ -28,12 +29,13 @@ struct redis_link_events {
 };
 
 /*
- * Borrows all until it is closed. skip says with how manieth address to
- * begin, modulo their number, so that one that swallows all cannot hide the
- * others from repeated tries.
+ * Borrows the address until it is stopped, the rest until it is closed. skip
+ * says with how manieth address to begin, modulo their number, so that one that
+ * swallows all cannot hide the others from repeated tries.
  */
 struct redis_link *redis_link_start(uv_loop_t *loop,
-				    const struct redis_url *url, unsigned skip,
+				    const struct redis_address *address,
+				    unsigned skip,
 				    const struct redis_link_events *events,
 				    void *arg);
 

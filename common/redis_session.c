@@ -9,12 +9,14 @@
 #include "treadle/log.h"
 
 #include "redis_hello.h"
+#include "redis_sentinel.h"
 
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 1000
 #define TICK_MS 5 /* the timer's precision: a scan must not come too often */
 #define SUSPECT_MS 20
 #define GREETING_MAX 65536
+#define PASSWORD_MAX 1024
 
 /* --- time ---------------------------------------------------------------- */
 
@@ -69,11 +71,16 @@ void session_close(struct redis *r)
 		redis_link_stop(link);
 }
 
-/* A session that was of use, or lasted, makes the next one come soon. */
+/*
+ * A session that was of use, or lasted, makes the next one come soon. Where a
+ * Sentinel led us astray another one is asked.
+ */
 static void plan_connect(struct redis *r)
 {
 	int64_t now = clock_monotonic_ms();
 
+	if (r->state == SESSION_CONNECTING || r->state == SESSION_GREETING)
+		r->sentinel++;
 	if (r->state == SESSION_UP && now - r->up_at > BACKOFF_MAX_MS)
 		r->tries = 0;
 	r->state = SESSION_DOWN;
@@ -112,11 +119,6 @@ static void drop_refused(struct redis *r, const struct error *reason)
 	session_drop(r, reason);
 }
 
-static void on_down(void *arg, const struct error *reason)
-{
-	session_drop(arg, reason);
-}
-
 static void on_closed(void *arg)
 {
 	redis_release(arg);
@@ -124,36 +126,111 @@ static void on_closed(void *arg)
 
 /* --- coming up ----------------------------------------------------------- */
 
-/* Read at each try, so that a changed password is found. */
-static int read_password(const struct redis *r, char *text, size_t size,
-			 struct error *err)
+static void connect_link(struct redis *r, enum session_state state);
+
+/* Whom the link leads to. */
+static const struct redis_address *target(const struct redis *r)
 {
-	FILE *file = fopen(r->password_file, "re");
-	size_t len = file ? fread(text, 1, size - 1, file) : 0;
+	if (r->state != SESSION_ASKING)
+		return &r->url.address;
+	return &r->url.sentinels[r->sentinel % r->url.sentinel_count];
+}
+
+/*
+ * This link has come to nothing. A Sentinel that is silent, lost or ignorant
+ * does not matter while there is another; if none can say, then what somebody
+ * must mend is told rather than what may mend itself.
+ */
+static void give_up(struct redis *r, const struct error *reason)
+{
+	struct error why = *reason;
+
+	if (r->state != SESSION_ASKING) {
+		session_drop(r, &why);
+		return;
+	}
+	session_close(r);
+	r->sentinel++;
+	if (r->asked++ == 0 || r->why_unknown.kind == ERR_UNAVAILABLE)
+		r->why_unknown = why;
+	if (r->asked < r->url.sentinel_count) {
+		connect_link(r, SESSION_ASKING);
+		return;
+	}
+	why = r->why_unknown;
+	if (r->asked > 1)
+		error_prefix(&why,
+			     "none of %zu sentinels is of use: ", r->asked);
+	if (why.kind == ERR_UNAVAILABLE)
+		session_drop(r, &why);
+	else
+		drop_refused(r, &why);
+}
+
+static void on_down(void *arg, const struct error *reason)
+{
+	give_up(arg, reason);
+}
+
+/* Read at each try, so that a changed password is found. */
+static int read_password(const char *path, const char *flag,
+			 char text[PASSWORD_MAX], struct error *err)
+{
+	FILE *file = fopen(path, "re");
+	size_t len = file ? fread(text, 1, PASSWORD_MAX - 1, file) : 0;
 
 	if (file)
 		fclose(file);
 	text[len] = '\0';
 	text[strcspn(text, "\r\n")] = '\0';
-	if (*text)
-		return 0;
-	return error_set(err, ERR_USAGE,
-			 "%s the file %s, named by --redis-password-file",
-			 file ? "no password in" : "cannot read",
-			 r->password_file);
+	if (!*text)
+		return error_set(err, ERR_USAGE, "%s the file %s, named by %s",
+				 file ? "no password in" : "cannot read", path,
+				 flag);
+	log_mask(text);
+	return 0;
 }
 
-static void on_up(void *arg)
+/* What a link begins with. */
+static void say(struct redis *r, struct buf *words)
 {
-	struct redis *r = arg;
+	uv_buf_t bytes = uv_buf_init(words->data, (unsigned)words->len);
+
+	r->is_congested = true;
+	redis_link_push(r->link, &bytes, 1, 0);
+	buf_clear(words);
+}
+
+static void ask_sentinel(struct redis *r)
+{
+	char text[PASSWORD_MAX], *password = NULL;
+	struct buf question;
+	struct error err;
+
+	if (*r->sentinel_password_file) {
+		if (read_password(r->sentinel_password_file,
+				  "--redis-sentinel-password-file", text,
+				  &err) < 0) {
+			drop_refused(r, &err);
+			return;
+		}
+		password = text;
+	}
+	buf_init(&question, GREETING_MAX);
+	redis_sentinel_write(&question, &r->url, password, &r->greetings);
+	say(r, &question);
+}
+
+static void greet(struct redis *r)
+{
 	const char *password = r->url.password;
-	char text[1024];
+	char text[PASSWORD_MAX];
 	struct buf greeting;
 	struct error err;
-	uv_buf_t bytes;
 
 	if (*r->password_file) {
-		if (read_password(r, text, sizeof(text), &err) < 0) {
+		if (read_password(r->password_file, "--redis-password-file",
+				  text, &err) < 0) {
 			drop_refused(r, &err);
 			return;
 		}
@@ -163,11 +240,32 @@ static void on_up(void *arg)
 		log_mask(password);
 	buf_init(&greeting, GREETING_MAX);
 	redis_hello_write(&greeting, &r->url, password, r->name, &r->greetings);
-	bytes = uv_buf_init(greeting.data, (unsigned)greeting.len);
 	r->state = SESSION_GREETING;
-	r->is_congested = true;
-	redis_link_push(r->link, &bytes, 1, 0);
-	buf_clear(&greeting);
+	say(r, &greeting);
+}
+
+static void on_up(void *arg)
+{
+	struct redis *r = arg;
+
+	if (r->state == SESSION_ASKING)
+		ask_sentinel(r);
+	else
+		greet(r);
+}
+
+static void on_named(struct redis *r, const struct reply *reply)
+{
+	struct error err;
+
+	if (--r->greetings && reply->type != REPLY_ERROR)
+		return;
+	if (redis_sentinel_read(reply, &r->url, target(r), &err) < 0) {
+		give_up(r, &err);
+		return;
+	}
+	session_close(r);
+	connect_link(r, SESSION_CONNECTING);
 }
 
 static void on_greeting(struct redis *r, const struct reply *reply)
@@ -213,7 +311,9 @@ static int read_replies(struct redis *r, struct error *err)
 	int got;
 
 	while ((got = resp_reader_next(r->reader, &reply, err)) > 0) {
-		if (r->state == SESSION_GREETING)
+		if (r->state == SESSION_ASKING)
+			on_named(r, reply);
+		else if (r->state == SESSION_GREETING)
 			on_greeting(r, reply);
 		else
 			redis_on_answer(r, reply);
@@ -242,8 +342,9 @@ static void on_bytes(void *arg, struct slice bytes)
 		resp_reader_feed(r->reader, piece);
 		result = read_replies(r, &err);
 		if (result < 0) {
-			error_prefix(&err, "lost redis at %s: ", r->url.shown);
-			session_drop(r, &err);
+			error_prefix(&err, "lost %s at %s: ", target(r)->what,
+				     target(r)->shown);
+			give_up(r, &err);
 		}
 		if (result <= 0)
 			return;
@@ -261,33 +362,49 @@ static const struct redis_link_events events = {
 	.on_closed = on_closed,
 };
 
-static void connect_link(struct redis *r)
+/* All Sentinels together are given as long as Redis itself. */
+static int64_t patience_ms(const struct redis *r)
+{
+	if (r->state == SESSION_ASKING)
+		return r->connect_timeout_ms / (int64_t)r->url.sentinel_count;
+	return r->connect_timeout_ms;
+}
+
+static void connect_link(struct redis *r, enum session_state state)
+{
+	r->state = state;
+	r->connect_at = clock_monotonic_ms() + patience_ms(r);
+	session_arm(r, r->connect_at);
+	resp_reader_free(r->reader);
+	r->reader = resp_reader_new();
+	r->open++;
+	r->link = redis_link_start(r->loop, target(r), r->tries, &events, r);
+}
+
+static void begin_try(struct redis *r)
 {
 	struct error err;
 
 	r->state = SESSION_CONNECTING;
-	r->connect_at = clock_monotonic_ms() + r->connect_timeout_ms;
-	if (!r->url.shown && redis_url_parse(r->url_text, &r->url, &err) < 0) {
+	if (!r->url.user && redis_url_parse(r->url_text, &r->url, &err) < 0) {
 		session_drop(r, &err);
 		return;
 	}
-	resp_reader_free(r->reader);
-	r->reader = resp_reader_new();
-	r->open++;
-	r->link = redis_link_start(r->loop, &r->url, r->tries, &events, r);
+	r->asked = 0;
+	connect_link(r, r->url.primary ? SESSION_ASKING : SESSION_CONNECTING);
 }
 
-static void give_up_connecting(struct redis *r)
+static void give_up_waiting(struct redis *r)
 {
 	char limit[DURATION_TEXT_MAX];
 	struct error err;
 
-	duration_human(r->connect_timeout_ms, limit);
+	duration_human(patience_ms(r), limit);
 	error_set(&err, ERR_UNAVAILABLE,
-		  "cannot reach redis at %s: no answer within %s (is it "
+		  "cannot reach %s at %s: no answer within %s (is it "
 		  "running? set --redis-url or TREADLE_REDIS_URL)",
-		  r->url.shown, limit);
-	session_drop(r, &err);
+		  target(r)->what, target(r)->shown, limit);
+	give_up(r, &err);
 }
 
 /* While our side is still travelling there can be no answer. */
@@ -322,8 +439,8 @@ static void check_silence(struct redis *r, int64_t now)
 	}
 	duration_human(r->timeout_ms + r->flight.head->block_ms, silence);
 	error_set(&err, ERR_UNAVAILABLE,
-		  "lost redis at %s: it has been silent for %s", r->url.shown,
-		  silence);
+		  "lost redis at %s: it has been silent for %s",
+		  r->url.address.shown, silence);
 	session_drop(r, &err);
 }
 
@@ -331,11 +448,9 @@ void session_check(struct redis *r, int64_t now)
 {
 	check_silence(r, now);
 	if (r->state == SESSION_DOWN && now >= r->connect_at)
-		connect_link(r);
-	else if ((r->state == SESSION_CONNECTING ||
-		  r->state == SESSION_GREETING) &&
-		 now >= r->connect_at)
-		give_up_connecting(r);
+		begin_try(r);
+	else if (r->state < SESSION_UP && now >= r->connect_at)
+		give_up_waiting(r);
 	if (r->state != SESSION_UP)
 		session_arm(r, r->connect_at);
 	session_arm(r, session_silence_at(r));

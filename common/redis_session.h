@@ -10,16 +10,21 @@
  * The inside of struct redis, shared by its two halves: redis.c has the
  * calls, redis_session.c the connection that they travel on.
  *
- *   DOWN --back-off over--> CONNECTING --link up--> GREETING --> UP
- *     ^                         |                      |         |
- *     `-------------------------+----------------------+---------'
+ *   DOWN --> (ASKING -->) CONNECTING --link up--> GREETING --> UP
+ *     ^         |             |                      |         |
+ *     `---------+-------------+----------------------+---------'
+ *
+ * Where the URL names Sentinels, each try begins by asking where Redis is, one
+ * Sentinel after the other; the try has failed when none could say. The one
+ * that could is asked first the next time, unless it led us astray.
  *
  * One timer serves all: it is set to the earliest time at which anything may
  * be due, and then looks at what is.
  */
 enum session_state {
 	SESSION_DOWN,       /* no link; the next one is started at connect_at */
-	SESSION_CONNECTING, /* given up at connect_at */
+	SESSION_ASKING,     /* a Sentinel; given up at connect_at */
+	SESSION_CONNECTING, /* as well */
 	SESSION_GREETING,   /* as well */
 	SESSION_UP,
 	SESSION_STOPPING, /* nothing happens any more but closing */
@@ -33,8 +38,8 @@ struct redis {
 	int open;             /* handles and links that are not closed yet */
 	int64_t timer_at;
 
-	struct redis_url url; /* shown is NULL until it was understood */
-	char *url_text, *password_file, *name;
+	struct redis_url url; /* user is NULL until it was understood */
+	char *url_text, *password_file, *sentinel_password_file, *name;
 	int64_t connect_timeout_ms, timeout_ms;
 	redis_state_fn *on_state;
 	redis_refused_fn *on_refused;
@@ -46,7 +51,10 @@ struct redis {
 	struct redis_link *link; /* NULL when DOWN */
 	struct resp_reader *reader;
 	bool is_congested; /* the link has what was pushed still to write */
-	int greetings;     /* answers to the greeting that are to come */
+	int greetings;     /* answers to it, or to a question, to come */
+	size_t sentinel;   /* which one is asked, modulo their number */
+	size_t asked;      /* how many were, in this try */
+	struct error why_unknown; /* the most telling of their failures */
 	int64_t id;
 	int64_t connect_at, up_at;
 	unsigned tries;      /* connections since the last useful one */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "redis_url.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
-#define PORT 6379
-#define FORMS "redis://[user:password@]host[:port][/database] or unix:///path"
+#define REDIS_PORT 6379
+#define SENTINEL_PORT 26379
+#define FORMS                                                                  \
+	"redis://[user:password@]host[:port][/db], unix:///path, or "          \
+	"redis+sentinel://[user:password@]host[:port],.../primary[/db]"
 
 /*
  * Takes what stands before the last '@' off rest: a password may hold more of
@@ -32,7 +36,10 @@ static struct slice after_scheme(const char *text)
 	return slice_of(colon ? colon + 3 : text);
 }
 
-/* Without a colon it may be a password as well as a user: nothing is shown. */
+/*
+ * Without a colon it may be a password as well as a user: nothing is shown.
+ * Parameters other clients take hold passwords too.
+ */
 void redis_url_mask(const char *text, struct buf *out)
 {
 	struct slice rest = after_scheme(text), secret, user;
@@ -46,7 +53,12 @@ void redis_url_mask(const char *text, struct buf *out)
 		}
 		buf_adds(out, "***@");
 	}
-	buf_add(out, rest.data, rest.len);
+	secret = rest;
+	user = slice_cut(&secret, '?');
+	if (slice_starts(secret, "db=") || user.len == rest.len)
+		buf_add(out, rest.data, rest.len);
+	else
+		buf_addf(out, "%.*s?***", (int)user.len, user.data);
 }
 
 static int refuse(const char *text, struct error *err, const char *why)
@@ -131,8 +143,9 @@ static const char *parse_path(struct slice rest, struct redis_url *u)
 		return "the path of the socket must begin with a slash";
 	if (path.len >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return "the path of the socket is too long";
-	u->path = xmemdup(path.data, path.len);
-	u->shown = xstrdup(u->path);
+	u->address.path = xmemdup(path.data, path.len);
+	u->address.shown = xstrdup(u->address.path);
+	u->address.what = "redis";
 	if (rest.len == 0)
 		return NULL;
 	if (!slice_is(slice_cut(&rest, '='), "db"))
@@ -140,73 +153,175 @@ static const char *parse_path(struct slice rest, struct redis_url *u)
 	return parse_database(rest, u);
 }
 
-/* Takes "host" or "[address]" off rest, up to its port. */
-static const char *parse_host(struct slice *rest, struct redis_url *u)
+static const char *set_host(struct redis_address *a, struct slice host)
 {
-	struct slice host;
+	bool is_good = host.len <= 253;
 
-	if (slice_starts(*rest, "[")) {
-		if (!memchr(rest->data, ']', rest->len))
-			return "the address lacks its closing bracket";
-		host = slice_cut(rest, ']');
-		host.data++, host.len--;
-		if (rest->len && *rest->data != ':')
-			return "a port follows its address with a colon";
-		slice_cut(rest, ':');
-	} else {
-		host = slice_cut(rest, ':');
-	}
 	if (host.len == 0)
 		return "the host is missing";
-	if (host.len > 253 || memchr(host.data, '%', host.len))
+	for (size_t i = 0; i < host.len; i++)
+		is_good &= (unsigned char)host.data[i] > ' ' &&
+			   !strchr("%\177", host.data[i]);
+	if (!is_good)
 		return "the host is not a name or an address";
-	u->host = xmemdup(host.data, host.len);
+	a->host = xmemdup(host.data, host.len);
 	return NULL;
 }
 
-static const char *parse_address(struct slice rest, struct redis_url *u)
+static const char *set_port(struct redis_address *a, struct slice text)
+{
+	int64_t port = a->port;
+
+	if (text.len && slice_int(text, 1, 65535, &port) < 0)
+		return "the port is not a number from 1 to 65535";
+	a->port = (int)port;
+	a->shown = xasprintf(strchr(a->host, ':') ? "[%s]:%d" : "%s:%d",
+			     a->host, a->port);
+	return NULL;
+}
+
+/* "host", "host:port", "[address]" or "[address]:port"; a has the default. */
+static const char *parse_address(struct slice rest, struct redis_address *a)
+{
+	struct slice host;
+	const char *why;
+
+	if (slice_starts(rest, "[")) {
+		if (!memchr(rest.data, ']', rest.len))
+			return "the address lacks its closing bracket";
+		host = slice_cut(&rest, ']');
+		host.data++, host.len--;
+		if (rest.len && *rest.data != ':')
+			return "a port follows its address with a colon";
+		slice_cut(&rest, ':');
+	} else {
+		host = slice_cut(&rest, ':');
+	}
+	why = set_host(a, host);
+	return why ? why : set_port(a, rest);
+}
+
+static const char *parse_redis(struct slice rest, struct redis_url *u)
 {
 	struct slice address = slice_cut(&rest, '/');
-	const char *why = parse_host(&address, u);
-	int64_t port = PORT;
+	const char *why;
 
-	if (why)
-		return why;
-	if (address.len && slice_int(address, 1, 65535, &port) < 0)
-		return "the port is not a number from 1 to 65535";
-	u->port = (int)port;
-	u->shown = xasprintf(strchr(u->host, ':') ? "[%s]:%d" : "%s:%d",
-			     u->host, u->port);
+	u->address.port = REDIS_PORT;
+	u->address.what = "redis";
+	why = parse_address(address, &u->address);
+	return why ? why : parse_database(rest, u);
+}
+
+/* Sentinel takes no others into a name. */
+static bool is_name(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!isalnum((unsigned char)s.data[i]) &&
+		    !memchr(".-_", s.data[i], 3))
+			return false;
+	return s.len > 0;
+}
+
+static const char *parse_sentinels(struct slice rest, struct redis_url *u)
+{
+	struct slice hosts = slice_cut(&rest, '/'),
+		     name = slice_cut(&rest, '/');
+	struct redis_address *a;
+	size_t count = 1;
+	const char *why;
+
+	for (size_t i = 0; i < hosts.len; i++)
+		count += hosts.data[i] == ',';
+	u->sentinels = xcalloc(count, sizeof(*u->sentinels));
+	while (u->sentinel_count < count) {
+		a = &u->sentinels[u->sentinel_count++];
+		a->port = SENTINEL_PORT;
+		a->what = "sentinel";
+		why = parse_address(slice_cut(&hosts, ','), a);
+		if (why)
+			return why;
+	}
+	if (!is_name(name))
+		return "after the sentinels comes the name that they know the "
+		       "primary by, of letters, digits, and .-_";
+	u->primary = xmemdup(name.data, name.len);
 	return parse_database(rest, u);
+}
+
+static const struct scheme {
+	const char *prefix;
+	const char *(*parse)(struct slice rest, struct redis_url *u);
+} schemes[] = {
+	{"redis://", parse_redis},
+	{"unix://", parse_path},
+	{"redis+sentinel://", parse_sentinels},
+};
+
+static const struct scheme *scheme_find(const char *text)
+{
+	for (size_t i = 0; i < countof(schemes); i++)
+		if (strncmp(text, schemes[i].prefix,
+			    strlen(schemes[i].prefix)) == 0)
+			return &schemes[i];
+	return NULL;
 }
 
 int redis_url_parse(const char *text, struct redis_url *u, struct error *err)
 {
+	const struct scheme *scheme = scheme_find(text);
 	struct slice rest = after_scheme(text);
 	const char *why;
 
 	*u = (struct redis_url){0};
-	if (strncmp(text, "rediss://", 9) == 0)
+	if (strncmp(text, "rediss://", 9) == 0 ||
+	    strncmp(text, "rediss+", 7) == 0)
 		return refuse(text, err,
 			      "TLS is not spoken, put a tunnel in between");
-	if (strncmp(text, "redis://", 8) && strncmp(text, "unix://", 7))
-		return refuse(text, err, "it begins with neither scheme");
+	if (!scheme)
+		return refuse(text, err, "it begins with no scheme of ours");
 	why = parse_user(&rest, u);
 	if (!why)
-		why = *text == 'u' ? parse_path(rest, u)
-				   : parse_address(rest, u);
+		why = scheme->parse(rest, u);
 	if (!why)
 		return 0;
 	redis_url_clear(u);
 	return refuse(text, err, why);
 }
 
+static void clear_address(struct redis_address *a)
+{
+	free(a->host);
+	free(a->path);
+	free(a->shown);
+	*a = (struct redis_address){0};
+}
+
 void redis_url_clear(struct redis_url *u)
 {
-	free(u->host);
-	free(u->path);
+	clear_address(&u->address);
 	free(u->user);
 	free(u->password);
-	free(u->shown);
+	free(u->primary);
+	for (size_t i = 0; i < u->sentinel_count; i++)
+		clear_address(&u->sentinels[i]);
+	free(u->sentinels);
 	*u = (struct redis_url){0};
+}
+
+bool redis_url_set_address(struct redis_url *u, struct slice host,
+			   struct slice port)
+{
+	struct redis_address a = {.what = "redis"};
+	char *shown;
+
+	if (set_host(&a, host) || port.len == 0 || set_port(&a, port)) {
+		clear_address(&a);
+		return false;
+	}
+	shown = xasprintf("%s (%s)", a.shown, u->primary);
+	free(a.shown);
+	a.shown = shown;
+	clear_address(&u->address);
+	u->address = a;
+	return true;
 }

@@ -35,13 +35,7 @@ struct store *store_start(uv_loop_t *loop, const struct config *c,
 			  store_open_fn *on_open, void *arg)
 {
 	struct store *s = xcalloc(1, sizeof(*s));
-	struct redis_options o = {
-		.url = c->redis.url,
-		.password_file = c->redis.password_file,
-		.name = name,
-		.connect_timeout_ms = c->redis.connect_timeout,
-		.timeout_ms = c->redis.timeout,
-	};
+	struct redis_options o = redis_options(c, name);
 
 	s->url = xstrdup(c->redis.url);
 	s->keys = xasprintf("%s:{0}", c->redis.prefix);
@@ -398,15 +392,34 @@ static void quote(struct buf *out, struct slice s)
 	}
 }
 
+static void explain_socket(const struct redis_url *u, struct buf *out)
+{
+	buf_adds(out, "-s ");
+	quote(out, slice_of(u->address.path));
+}
+
+/* redis-cli does not follow Sentinels: its shell has to ask one. */
+static void explain_sentinel(const struct redis_url *u, struct buf *out)
+{
+	buf_adds(out, "$(redis-cli -h ");
+	quote(out, slice_of(u->sentinels[0].host));
+	buf_addf(out,
+		 " -p %d SENTINEL GET-MASTER-ADDR-BY-NAME %s | "
+		 "xargs printf '-h %%s -p %%s')",
+		 u->sentinels[0].port, u->primary);
+}
+
 static void explain_address(const char *url, struct buf *out)
 {
 	struct redis_url u;
 	struct buf masked;
 
 	buf_adds(out, "redis-cli ");
-	if (redis_url_parse(url, &u, NULL) == 0 && u.path) {
-		buf_adds(out, "-s ");
-		quote(out, slice_of(u.path));
+	if (redis_url_parse(url, &u, NULL) == 0 && !u.address.host) {
+		if (u.primary)
+			explain_sentinel(&u, out);
+		else
+			explain_socket(&u, out);
 		if (u.database)
 			buf_addf(out, " -n %d", u.database);
 	} else {

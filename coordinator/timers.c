@@ -153,13 +153,8 @@ void timers_start(struct timers *t, struct coordinator *c)
 void timers_open(struct timers *t)
 {
 	const struct coordinator *c = t->duty.coordinator;
-	const struct redis_options options = {
-		.url = c->config->redis.url,
-		.password_file = c->config->redis.password_file,
-		.name = "treadle-coordinator-bell",
-		.connect_timeout_ms = c->config->redis.connect_timeout,
-		.timeout_ms = c->config->redis.timeout,
-	};
+	const struct redis_options options =
+		redis_options(c->config, "treadle-coordinator-bell");
 
 	t->bell = redis_start(c->loop, &options);
 	listen_to_bell(t);

@@ -34,15 +34,11 @@ void fetch_start(struct worker *w)
 {
 	struct fetch *f = &w->fetch;
 	const struct text_list *names = &w->config->worker.queues;
-	struct redis_options o = {
-		.url = w->config->redis.url,
-		.password_file = w->config->redis.password_file,
-		.name = "treadle-worker-reader",
-		.connect_timeout_ms = w->config->redis.connect_timeout,
-		.timeout_ms = w->config->redis.timeout,
-		.on_state = on_state,
-		.arg = f};
+	struct redis_options o =
+		redis_options(w->config, "treadle-worker-reader");
 
+	o.on_state = on_state;
+	o.arg = f;
 	*f = (struct fetch){.worker = w,
 			    .window = 1,
 			    .audit_at = clock_monotonic_ms() + AUDIT_MS};

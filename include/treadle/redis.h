@@ -4,16 +4,16 @@
 
 #include <uv.h>
 
-#include "treadle/base.h"
-#include "treadle/text.h"
+#include "treadle/config.h"
 
 /*
  * One connection to Redis that keeps its promises.
  *
  * A call is a command and a callback that comes exactly once, later. The
  * connection connects by itself, again and again with full jitter (50 ms up
- * to 1 s), and greets with HELLO, which says who the server is; a server too
- * old, or a replica, is an error that says so.
+ * to 1 s), where the URL names Sentinels after asking them for the address, and
+ * greets with HELLO, which says who the server is; a server too old, or a
+ * replica, is an error that says so.
  *
  * Most of what we send is idempotent by design (the library answers a repeat
  * with what it answered first), so a call of mode CALL_REPLAY is simply sent
@@ -88,14 +88,18 @@ typedef bool redis_refused_fn(void *arg, struct slice text);
  */
 struct redis_options {
 	const char *url;
-	const char *password_file; /* "" for none */
-	const char *name;          /* shown by CLIENT LIST */
+	const char *password_file;          /* "" for none */
+	const char *sentinel_password_file; /* likewise */
+	const char *name;                   /* shown by CLIENT LIST */
 	int64_t connect_timeout_ms;
 	int64_t timeout_ms;           /* silence, while an answer is due */
 	redis_state_fn *on_state;     /* may be NULL */
 	redis_refused_fn *on_refused; /* may be NULL */
 	void *arg;
 };
+
+/* What the configuration says; borrows all. */
+struct redis_options redis_options(const struct config *c, const char *name);
 
 /* 0 if the URL can be used; else an error that says what is wrong with it. */
 int redis_check_url(const char *url, struct error *err);

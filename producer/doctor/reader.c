@@ -58,17 +58,11 @@ static void hang_up(struct reader *r)
 struct reader *reader_open(const struct config *config, struct error *err)
 {
 	struct reader *r = xcalloc(1, sizeof(*r));
-	struct redis_options o = {
-		.url = config->redis.url,
-		.password_file = config->redis.password_file,
-		.name = "treadle-doctor",
-		.connect_timeout_ms = config->redis.connect_timeout,
-		.timeout_ms = config->redis.timeout,
-		.on_state = on_state,
-		.arg = r,
-	};
+	struct redis_options o = redis_options(config, "treadle-doctor");
 	struct arena arena;
 
+	o.on_state = on_state;
+	o.arg = r;
 	if (loop_init(&r->loop, err) < 0) {
 		free(r);
 		return NULL;

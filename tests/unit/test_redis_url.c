@@ -15,6 +15,9 @@ static void good_urls_are_accepted(void **state)
 		"unix:///run/redis.sock",
 		"unix:///run/a@b.sock?db=2",
 		"unix://user:pass@/run/redis.sock",
+		"redis+sentinel://s/mymaster",
+		"redis+sentinel://s:1,[::1],[::2]:3,10.0.0.1/my-master_1.0/2",
+		"redis+sentinel://user:p:a@s/s,s@s,t/mymaster/",
 	};
 
 	(void)state;
@@ -31,8 +34,8 @@ static void bad_urls_are_explained_without_their_secrets(void **state)
 	static const struct {
 		const char *url, *complaint;
 	} cases[] = {
-		{"", "neither scheme"},
-		{"localhost:6379", "neither scheme"},
+		{"", "no scheme of ours"},
+		{"localhost:6379", "no scheme of ours"},
 		{"http://me:hush@host", "\"http://me:***@host\""},
 		{"me:hush@host:1", "\"me:***@host:1\""},
 		{"rediss://me:hush@host", "TLS"},
@@ -50,6 +53,21 @@ static void bad_urls_are_explained_without_their_secrets(void **state)
 		{"unix://run/redis.sock", "begin with a slash"},
 		{"unix:///a?base=1", "?db=NUMBER"},
 		{"unix:///a?db=x", "database is not a number"},
+		{"redis://host/0?password=hush", "host/0?***\""},
+		{"redis+sentinel://", "host is missing"},
+		{"redis+sentinel:///mine", "host is missing"},
+		{"redis+sentinel://me:hush@s,/mine", "host is missing"},
+		{"redis+sentinel://s,,t/mine", "host is missing"},
+		{"redis+sentinel://s:0/mine", "the port is not"},
+		{"redis+sentinel://s,[::1/mine", "bracket"},
+		{"redis+sentinel://s t/mine", "host is not a name"},
+		{"redis+sentinel://s", "the primary by"},
+		{"redis+sentinel://me:hush@s,t/", "the primary by"},
+		{"redis+sentinel://s//2", "the primary by"},
+		{"redis+sentinel://s/mi%6ee", "the primary by"},
+		{"redis+sentinel://s/mine?sentinel_password=hush", "mine?***"},
+		{"redis+sentinel://s/mine/two", "database is not a number"},
+		{"rediss+sentinel://me:hush@s/mine", "TLS"},
 	};
 	struct error err;
 

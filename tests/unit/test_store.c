@@ -327,6 +327,10 @@ static void a_call_is_explained_for_redis_cli(void **state)
 	explained(*state, "redis://me:hush@h", "",
 		  "redis-cli -u 'redis://me:***@h' FCALL_RO "
 		  "treadle_status 1 'treadle:{0}' ''");
+	explained(*state, "redis+sentinel://me:hush@s,t/mine/2", "",
+		  "redis-cli $(redis-cli -h s -p 26379 SENTINEL "
+		  "GET-MASTER-ADDR-BY-NAME mine | xargs printf '-h %s -p %s') "
+		  "-n 2 FCALL_RO treadle_status 1 'treadle:{0}' ''");
 	explained(*state, "redis://h", "a\nb\\'\xff",
 		  "redis-cli -u redis://h FCALL_RO "
 		  "treadle_status 1 'treadle:{0}' $'a\\x0ab\\x5c\\x27\\xff'");
