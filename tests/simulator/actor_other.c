@@ -118,6 +118,32 @@ static int workers_known(const struct world *w)
 	return count;
 }
 
+/* Good programs know when there is something to do for a role. */
+static bool may_rest(const struct world *w, const struct action *a)
+{
+	int64_t now = w->true_ms + w->offset_ms;
+	bool is_due = a->kind == ACTION_SWEEP && a->c % 8 == 0;
+
+	for (int i = 0; i < WORKERS_MAX && a->kind == ACTION_RECLAIM; i++) {
+		const struct model_worker *of = &w->model.workers[i];
+
+		is_due = is_due ||
+			 (of->number && (of->forget_at || of->is_leased) &&
+			  (of->forget_at || of->lease_ends <= now ||
+			   of->lease_ends > now + DAY_MS / 12));
+	}
+	for (int i = 0; i < RUNS_MAX && a->kind == ACTION_PROMOTE; i++) {
+		const struct model_run *r = &w->model.runs[i];
+
+		is_due = is_due || (r->number && r->is_scheduled &&
+				    r->deadline_at <= now);
+		for (int k = 0; r->number && k < r->shape->count; k++)
+			is_due = is_due || (r->steps[k].state == DELAYED &&
+					    r->steps[k].due_at <= now);
+	}
+	return w->phase == PHASE_HEAL && !is_due;
+}
+
 static bool act_role(struct world *w, const struct action *a)
 {
 	static const int limits[] = {250, 250, 3, 1};
@@ -134,11 +160,8 @@ static bool act_role(struct world *w, const struct action *a)
 			 .runs_max = 8};
 	int known;
 
-	if (c.function == CALL_reclaim && must_wait(w, of))
+	if ((c.function == CALL_reclaim && must_wait(w, of)) || may_rest(w, a))
 		return false;
-	/* How far it gets with fewer depends on what is said at its end. */
-	if (c.function == CALL_reclaim)
-		c.limit = 250;
 	if (w->phase == PHASE_LEAVE) {
 		c.retention_ms = 0;
 		c.runs_max = 0;
@@ -308,6 +331,8 @@ bool act_other(struct world *w, const struct action *a)
 		return act_queue(w, a);
 	case ACTION_ARRIVE:
 		return act_arrive(w, a);
+	case ACTION_LOOK:
+		return act_look(w, a);
 	default:
 		return false;
 	}

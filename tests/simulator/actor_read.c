@@ -24,7 +24,7 @@ static void give(struct world *w, const struct item *item)
 	of->unreconciled |= 1u << item->queue;
 }
 
-static void on_read(struct world *w, const redisReply *reply, int is_heard)
+static void on_read(struct world *w, const struct reply *reply, int is_heard)
 {
 	struct item items[64];
 	int count = check_delivered(w, reply, items, (int)countof(items));
@@ -37,25 +37,24 @@ static void on_read(struct world *w, const redisReply *reply, int is_heard)
 static void send_read(struct world *w, int count, unsigned queues,
 		      const char *id)
 {
-	struct command c;
+	struct command *c = connection_begin(w->connection, "XREADGROUP");
 	char text[TEXT_MAX], key[TEXT_MAX];
 
-	command_begin(&c, "XREADGROUP");
-	command_add(&c, "GROUP");
-	command_add(&c, "workers");
-	command_add(&c, name_worker(text, w->reading.number));
-	command_add(&c, "COUNT");
-	command_addf(&c, "%d", count);
-	command_add(&c, "STREAMS");
+	command_text(c, "GROUP");
+	command_text(c, "workers");
+	command_text(c, name_worker(text, w->reading.number));
+	command_text(c, "COUNT");
+	command_addf(c, "%d", count);
+	command_text(c, "STREAMS");
 	for (int q = 0; q < QUEUES; q++)
 		if (queues & (1u << q))
-			command_addf(&c, "%s:queue:%s", world_key(w, key),
+			command_addf(c, "%s:queue:%s", world_key(w, key),
 				     name_queue(text, q));
 	for (int q = 0; q < QUEUES; q++)
 		if (queues & (1u << q))
-			command_add(&c, id);
+			command_text(c, id);
 	w->has_read = true;
-	connection_send(w->connection, &c);
+	connection_send(w->connection);
 }
 
 static bool is_lost_on_the_way(enum fate fate)

@@ -69,7 +69,7 @@ static enum invariant broken_by(const struct said *s, int i, const char *got)
 }
 
 static void check_word(struct world *w, const struct said *s, int i,
-		       const redisReply *reply)
+		       const struct reply *reply)
 {
 	const char *got = reply_text(reply);
 	const char *expected = s->answer.items[i].word;
@@ -86,12 +86,11 @@ static void check_word(struct world *w, const struct said *s, int i,
  */
 
 /* One payload of an answer; what is left out is as good as nothing. */
-static void check_payload(struct world *w, const redisReply *item, size_t i,
+static void check_payload(struct world *w, const struct reply *item, size_t i,
 			  char kind, uint32_t payload)
 {
 	char text[TEXT_MAX];
-	const char *got =
-		i < item->elements ? reply_text(item->element[i]) : "";
+	const char *got = i < item->count ? reply_text(&item->items[i]) : "";
 
 	if (strcmp(got, name_payload(text, kind, payload)) != 0)
 		world_broken(w, INVARIANT_S15,
@@ -117,12 +116,12 @@ static void check_counts(struct world *w, const char *expected, const char *got)
 
 /* What is begun: [digest, counts, memo, input, outputs...]. */
 static void check_begun(struct world *w, const struct item_answer *a,
-			const redisReply *item)
+			const struct reply *item)
 {
-	if (strcmp(reply_text(item->element[0]), a->digest) != 0)
+	if (strcmp(reply_text(&item->items[0]), a->digest) != 0)
 		world_broken(w, INVARIANT_S3, "take gave definition %s, not %s",
-			     reply_text(item->element[0]), a->digest);
-	check_counts(w, a->count, reply_text(item->element[1]));
+			     reply_text(&item->items[0]), a->digest);
+	check_counts(w, a->count, reply_text(&item->items[1]));
 	check_payload(w, item, 2, 'm', a->memo);
 	check_payload(w, item, 3, 'i', a->input);
 	for (int k = 0; k < a->reads_count; k++)
@@ -130,11 +129,11 @@ static void check_begun(struct world *w, const struct item_answer *a,
 }
 
 static void check_taken(struct world *w, const struct said *s, int i,
-			const redisReply *item)
+			const struct reply *item)
 {
 	const struct item_answer *a = &s->answer.items[i];
 
-	if (!a->digest || item->type != REDIS_REPLY_ARRAY || item->elements < 2)
+	if (!a->digest || item->type != REPLY_ARRAY || item->count < 2)
 		check_word(w, s, i, item);
 	else
 		check_begun(w, a, item);
@@ -142,96 +141,95 @@ static void check_taken(struct world *w, const struct said *s, int i,
 
 /* An end that began another step: [word, step, now, item as of take]. */
 static void check_heir(struct world *w, const struct said *s, int i,
-		       const redisReply *reply)
+		       const struct reply *reply)
 {
 	const struct item_answer *a = &s->answer.items[i];
 	char name[TEXT_MAX];
 
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 4 ||
-	    a->heir < 0 ||
-	    strcmp(reply_text(reply->element[1]), name_step(name, a->heir))) {
+	if (reply->type != REPLY_ARRAY || reply->count != 4 || a->heir < 0 ||
+	    strcmp(reply_text(&reply->items[1]), name_step(name, a->heir))) {
 		world_broken(w, INVARIANT_S20,
 			     "complete was to begin step %c, not %s",
 			     a->heir < 0 ? '-' : 'a' + a->heir,
-			     reply->elements > 1 ? reply_text(reply->element[1])
-						 : "any");
+			     reply->count > 1 ? reply_text(&reply->items[1])
+					      : "any");
 		return;
 	}
-	check_word(w, s, i, reply->element[0]);
-	check_begun(w, a, reply->element[3]);
+	check_word(w, s, i, &reply->items[0]);
+	check_begun(w, a, &reply->items[3]);
 }
 
 static void check_take(struct world *w, const struct said *s,
-		       const redisReply *reply)
+		       const struct reply *reply)
 {
-	if (reply->elements != (size_t)s->call.count + 1 ||
-	    reply->element[0]->integer != w->model.now) {
+	if (reply->count != (size_t)s->call.count + 1 ||
+	    reply->items[0].integer != w->model.now) {
 		world_broken(w, INVARIANT_A1, "take has answered %zu items",
-			     reply->elements);
+			     reply->count);
 		return;
 	}
 	for (int i = 0; i < s->call.count; i++)
-		check_taken(w, s, i, reply->element[i + 1]);
+		check_taken(w, s, i, &reply->items[i + 1]);
 }
 
 /* --- other answers ----------------------------------------------------------
  */
 
 static void check_words(struct world *w, const struct said *s,
-			const redisReply *reply)
+			const struct reply *reply)
 {
-	if (reply->elements != (size_t)s->answer.count)
+	if (reply->count != (size_t)s->answer.count)
 		world_broken(w, INVARIANT_A1, "%s has answered %zu items",
-			     call_name(s->call.function), reply->elements);
-	for (size_t i = 0; i < reply->elements && !w->has_failed; i++) {
+			     call_name(s->call.function), reply->count);
+	for (size_t i = 0; i < reply->count && !w->has_failed; i++) {
 		if (s->answer.items[i].heir >= 0 ||
-		    reply->element[i]->type == REDIS_REPLY_ARRAY)
-			check_heir(w, s, (int)i, reply->element[i]);
+		    reply->items[i].type == REPLY_ARRAY)
+			check_heir(w, s, (int)i, &reply->items[i]);
 		else
-			check_word(w, s, (int)i, reply->element[i]);
+			check_word(w, s, (int)i, &reply->items[i]);
 	}
 }
 
-static bool has_entry(const redisReply *list, struct entry entry)
+static bool has_entry(const struct reply *list, struct entry entry)
 {
 	char text[TEXT_MAX];
 
 	name_entry(text, entry);
-	for (size_t i = 0; i < list->elements; i++)
-		if (strcmp(reply_text(list->element[i]), text) == 0)
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(reply_text(&list->items[i]), text) == 0)
 			return true;
 	return false;
 }
 
 static void check_beat(struct world *w, const struct said *s,
-		       const redisReply *reply)
+		       const struct reply *reply)
 {
-	const redisReply *stops, *paused;
+	const struct reply *stops, *paused;
 
-	if (reply->elements != 4) {
+	if (reply->count != 4) {
 		world_broken(w, INVARIANT_A1,
 			     "heartbeat has answered %zu "
 			     "items",
-			     reply->elements);
+			     reply->count);
 		return;
 	}
-	check_word(w, s, 0, reply->element[0]);
-	stops = reply->element[2];
-	paused = reply->element[3];
+	check_word(w, s, 0, &reply->items[0]);
+	stops = &reply->items[2];
+	paused = &reply->items[3];
 	if (is_word(s->answer.items[0].word, "LOST"))
 		return;
-	if (stops->elements != (size_t)s->answer.stop_count)
+	if (stops->count != (size_t)s->answer.stop_count)
 		world_broken(w, INVARIANT_S11,
 			     "heartbeat tells of %zu entries to stop, not %d",
-			     stops->elements, s->answer.stop_count);
+			     stops->count, s->answer.stop_count);
 	for (int i = 0; i < s->answer.stop_count; i++)
 		if (!has_entry(stops, s->answer.stops[i]))
 			world_broken(w, INVARIANT_S11,
 				     "heartbeat does not tell what to stop");
-	if (paused->elements != (size_t)__builtin_popcount(w->model.paused))
+	if (paused->count != (size_t)__builtin_popcount(w->model.paused))
 		world_broken(w, INVARIANT_S21,
 			     "heartbeat tells of %zu paused queues",
-			     paused->elements);
+			     paused->count);
 }
 
 static void check_number(struct world *w, const struct said *s, int i,
@@ -256,7 +254,7 @@ static void check_number(struct world *w, const struct said *s, int i,
 }
 
 static void check_json(struct world *w, const struct said *s,
-		       const redisReply *reply)
+		       const struct reply *reply)
 {
 	const char *json = reply_text(reply);
 	const char *role = s->answer.is_leader ? "{\"role\":\"leader\""
@@ -273,9 +271,10 @@ static void check_json(struct world *w, const struct said *s,
 }
 
 static void check_error(struct world *w, const struct said *s,
-			const redisReply *reply)
+			const struct reply *reply)
 {
-	if (!reply_is_error(reply) || !is_word(reply->str, s->answer.error))
+	if (!reply_is_error(reply) ||
+	    !is_word(reply->text.data, s->answer.error))
 		world_broken(w,
 			     s->call.function == CALL_leave ? INVARIANT_S9
 							    : INVARIANT_A1,
@@ -283,11 +282,11 @@ static void check_error(struct world *w, const struct said *s,
 			     call_name(s->call.function), s->answer.error,
 			     reply_text(reply));
 	else
-		world_tell(w, " -> %.60s", reply->str);
+		world_tell(w, " -> %.60s", reply->text.data);
 }
 
 void check_answer(struct world *w, const struct said *s,
-		  const redisReply *reply)
+		  const struct reply *reply)
 {
 	if (s->answer.error) {
 		check_error(w, s, reply);
@@ -295,16 +294,16 @@ void check_answer(struct world *w, const struct said *s,
 	}
 	if (reply_is_error(reply)) {
 		world_broken(w, INVARIANT_A1, "%s was refused: %.300s",
-			     call_name(s->call.function), reply->str);
+			     call_name(s->call.function), reply->text.data);
 		return;
 	}
 	if (s->call.function == CALL_take)
 		check_take(w, s, reply);
 	else if (s->call.function == CALL_heartbeat)
 		check_beat(w, s, reply);
-	else if (reply->type == REDIS_REPLY_ARRAY)
+	else if (reply->type == REPLY_ARRAY)
 		check_words(w, s, reply);
-	else if (reply->type == REDIS_REPLY_STATUS)
+	else if (reply->type == REPLY_STATUS)
 		check_word(w, s, 0, reply);
 	else
 		check_json(w, s, reply);
@@ -313,18 +312,17 @@ void check_answer(struct world *w, const struct said *s,
 /* --- what a read delivers ---------------------------------------------------
  */
 
-static bool read_item(const redisReply *entry, int queue, struct item *item)
+static bool read_item(const struct reply *entry, int queue, struct item *item)
 {
 	const char *run, *step;
 
-	if (entry->elements != 2 ||
-	    entry->element[1]->type != REDIS_REPLY_ARRAY)
+	if (entry->count != 2 || entry->items[1].type != REPLY_ARRAY)
 		return false;
-	run = reply_field(entry->element[1], "run");
-	step = reply_field(entry->element[1], "step");
+	run = reply_field(&entry->items[1], "run");
+	step = reply_field(&entry->items[1], "step");
 	*item = (struct item){.queue = queue};
 	if (!run || !step ||
-	    !entry_read(reply_text(entry->element[0]), &item->entry))
+	    !entry_read(reply_text(&entry->items[0]), &item->entry))
 		return false;
 	item->run = number_of_run(run);
 	item->step = step[0] - 'a';
@@ -384,25 +382,25 @@ static void check_past(struct world *w, const struct item *item)
 			     w->reading.number, item->run, 'a' + item->step);
 }
 
-int check_delivered(struct world *w, const redisReply *reply,
+int check_delivered(struct world *w, const struct reply *reply,
 		    struct item *items, int size)
 {
 	int count = 0;
 
 	if (reply_is_error(reply)) {
 		world_broken(w, INVARIANT_A1, "a read was refused: %s",
-			     reply->str);
+			     reply->text.data);
 		return 0;
 	}
-	for (size_t i = 0; i < reply->elements; i++) {
-		const redisReply *stream = reply->element[i];
-		const char *key = reply_text(stream->element[0]);
+	for (size_t i = 0; i < reply->count; i++) {
+		const struct reply *stream = &reply->items[i];
+		const char *key = reply_text(&stream->items[0]);
 		int queue = key[strlen(key) - 1] - '0';
 
-		for (size_t k = 0; k < stream->element[1]->elements; k++) {
+		for (size_t k = 0; k < stream->items[1].count; k++) {
 			struct item item;
 
-			if (!read_item(stream->element[1]->element[k], queue,
+			if (!read_item(&stream->items[1].items[k], queue,
 				       &item)) {
 				world_broken(w, INVARIANT_R3,
 					     "an entry that is gone is "

@@ -138,7 +138,7 @@ static void check_step(struct world *w, struct model_run *r, int step,
  */
 
 /* A field that is to have this value, or "" for none. */
-static void check_field(struct world *w, const redisReply *hash,
+static void check_field(struct world *w, const struct reply *hash,
 			const char *field, const char *expected,
 			enum invariant id)
 {
@@ -149,8 +149,8 @@ static void check_field(struct world *w, const redisReply *hash,
 			     field, expected, got ? got : "");
 }
 
-static void check_at(struct world *w, const redisReply *hash, const char *field,
-		     int64_t at, enum invariant id)
+static void check_at(struct world *w, const struct reply *hash,
+		     const char *field, int64_t at, enum invariant id)
 {
 	char text[TEXT_MAX] = "";
 
@@ -160,7 +160,7 @@ static void check_at(struct world *w, const redisReply *hash, const char *field,
 }
 
 static int check_letter(struct world *w, struct model_run *r, int step,
-			const redisReply *hash)
+			const struct reply *hash)
 {
 	struct letter *l = &r->steps[step].letter;
 	char field[TEXT_MAX], text[TEXT_MAX] = "";
@@ -178,7 +178,7 @@ static int check_letter(struct world *w, struct model_run *r, int step,
 
 /* Returns how many fields there are to be. */
 static int check_beside(struct world *w, struct model_run *r, int step,
-			const redisReply *hash)
+			const struct reply *hash)
 {
 	struct model_step *s = &r->steps[step];
 	char field[TEXT_MAX], text[TEXT_MAX];
@@ -205,7 +205,7 @@ static bool is_small(uint32_t input)
 }
 
 static int check_whole(struct world *w, const struct model_run *r,
-		       const redisReply *hash)
+		       const struct reply *hash)
 {
 	char text[TEXT_MAX];
 
@@ -230,12 +230,12 @@ static int check_whole(struct world *w, const struct model_run *r,
 	       (r->key >= 0) + r->has_reason + is_small(r->input);
 }
 
-void check_run(struct world *w, struct model_run *r, const redisReply *hash)
+void check_run(struct world *w, struct model_run *r, const struct reply *hash)
 {
 	char field[TEXT_MAX];
 	size_t count;
 
-	if (hash->elements == 0) {
+	if (hash->count == 0) {
 		world_broken(w, INVARIANT_S1, "run %d is not there", r->number);
 		return;
 	}
@@ -250,7 +250,7 @@ void check_run(struct world *w, struct model_run *r, const redisReply *hash)
 		count += reply_field(hash, field) != NULL;
 		count += (size_t)check_beside(w, r, i, hash);
 	}
-	if (hash->elements != 2 * count)
+	if (hash->count != 2 * count)
 		world_broken(w, INVARIANT_R1, "run %d has %zu fields, not %zu",
-			     r->number, hash->elements / 2, count);
+			     r->number, hash->count / 2, count);
 }

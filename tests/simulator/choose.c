@@ -24,7 +24,8 @@ static bool is_call(enum action_kind kind)
 	return kind != ACTION_TICK && kind != ACTION_JUMP &&
 	       kind != ACTION_SERVE && kind != ACTION_CRASH &&
 	       kind != ACTION_FREEZE && kind != ACTION_THAW &&
-	       kind != ACTION_REPLACE && kind != ACTION_ARRIVE;
+	       kind != ACTION_REPLACE && kind != ACTION_ARRIVE &&
+	       kind != ACTION_LOOK;
 }
 
 static enum fate choose_fate(struct world *w, enum action_kind kind)

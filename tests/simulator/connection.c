@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "connection.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -9,53 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../../common/resp.h"
+
 #define PATIENCE_MS 60000
+#define LINE_MAX_BYTES 256
+#define GATHERED_MAX ((size_t)256 << 20)
 
 _Noreturn static void die(const char *what, const char *why)
 {
 	fprintf(stderr, "simulator: %s: %s\n", what, why);
 	exit(70);
-}
-
-/* --- commands -------------------------------------------------------------
- */
-
-void command_begin(struct command *c, const char *name)
-{
-	c->used = 0;
-	c->count = 0;
-	command_add(c, name);
-}
-
-void command_bytes(struct command *c, const char *bytes, size_t len)
-{
-	must(c->count < COMMAND_ARGUMENTS);
-	c->arguments[c->count] = bytes;
-	c->lengths[c->count++] = len;
-}
-
-void command_add(struct command *c, const char *text)
-{
-	command_addf(c, "%s", text);
-}
-
-void command_addf(struct command *c, const char *fmt, ...)
-{
-	char *at = c->bytes + c->used;
-	size_t room = sizeof(c->bytes) - c->used;
-	va_list args;
-	int len;
-
-	va_start(args, fmt);
-	len = vsnprintf(at, room, fmt, args);
-	va_end(args);
-	must(len >= 0 && (size_t)len < room);
-	c->used += (size_t)len + 1;
-	command_bytes(c, at, (size_t)len);
 }
 
 /* --- the server -----------------------------------------------------------
@@ -78,7 +48,8 @@ static void exec_server(const struct connection *c, pid_t parent)
 	       "yes", "--appendfsync", "always", "--save", "", "--databases",
 	       databases, "--enable-debug-command", "yes",
 	       "--stream-node-max-entries", "16", "--auto-aof-rewrite-min-size",
-	       "16mb", "--loglevel", "warning", (char *)NULL);
+	       "16mb", "--latency-tracking", "no", "--slowlog-log-slower-than",
+	       "-1", "--loglevel", "warning", (char *)NULL);
 	_exit(127);
 }
 
@@ -89,24 +60,28 @@ static void pause_ms(long ms)
 	nanosleep(&time, NULL);
 }
 
+static void disconnect(struct connection *c)
+{
+	resp_reader_free(c->reader);
+	c->reader = NULL;
+	close(c->fd);
+}
+
 static bool is_answering(struct connection *c)
 {
-	redisReply *reply;
-	bool is_well;
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
 
-	c->redis = redisConnectUnix(c->socket);
-	if (!c->redis || c->redis->err) {
-		if (c->redis)
-			redisFree(c->redis);
-		c->redis = NULL;
-		return false;
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		die("socket", strerror(errno));
+	memcpy(to.sun_path, c->socket, strlen(c->socket) + 1);
+	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) == 0) {
+		c->reader = resp_reader_new();
+		if (connection_ask(c, "PING")->type == REPLY_STATUS)
+			return true;
 	}
-	reply = redisCommand(c->redis, "PING");
-	is_well = reply && reply->type == REDIS_REPLY_STATUS;
-	freeReplyObject(reply);
-	if (!is_well)
-		redisFree(c->redis);
-	return is_well;
+	disconnect(c);
+	return false;
 }
 
 static void start(struct connection *c)
@@ -131,7 +106,7 @@ static void start(struct connection *c)
 
 static void end(struct connection *c)
 {
-	redisFree(c->redis);
+	disconnect(c);
 	kill(c->pid, SIGKILL);
 	waitpid(c->pid, NULL, 0);
 }
@@ -140,7 +115,7 @@ void connection_open(struct connection *c, char *library, size_t len,
 		     int databases)
 {
 	const char *tmp = getenv("TMPDIR");
-	redisReply *reply;
+	const struct reply *reply;
 
 	/* What kill -9 leaves is the same there, and fsync costs nothing. */
 	if (!tmp && access("/dev/shm", W_OK) == 0)
@@ -152,12 +127,14 @@ void connection_open(struct connection *c, char *library, size_t len,
 	if (!mkdtemp(c->folder))
 		die(c->folder, "can't be made");
 	snprintf(c->socket, sizeof(c->socket), "%s/redis.sock", c->folder);
+	buf_init(&c->gathered, GATHERED_MAX);
+	command_init(&c->command, "");
 	start(c);
 	connection_load(c);
+	connection_flush(c);
 	reply = connection_read(c);
 	if (reply_is_error(reply))
-		die("the library can't be loaded", reply->str);
-	freeReplyObject(reply);
+		die("the library can't be loaded", reply_text(reply));
 }
 
 static int remove_one(const char *path, const struct stat *about, int type,
@@ -172,6 +149,8 @@ static int remove_one(const char *path, const struct stat *about, int type,
 void connection_close(struct connection *c)
 {
 	end(c);
+	buf_clear(&c->gathered);
+	command_clear(&c->command);
 	nftw(c->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -185,11 +164,52 @@ void connection_restart(struct connection *c)
 /* --- saying and hearing ---------------------------------------------------
  */
 
-void connection_send(struct connection *c, const struct command *command)
+struct command *connection_begin(struct connection *c, const char *name)
 {
-	redisAppendCommandArgv(c->redis, command->count,
-			       (const char **)command->arguments,
-			       command->lengths);
+	buf_reset(&c->command.body);
+	c->command.count = 0;
+	command_text(&c->command, name);
+	return &c->command;
+}
+
+void command_addf(struct command *c, const char *fmt, ...)
+{
+	char text[LINE_MAX_BYTES];
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	must(len >= 0 && (size_t)len < sizeof(text));
+	command_slice(c, (struct slice){text, (size_t)len});
+}
+
+void connection_send(struct connection *c)
+{
+	const struct buf *body = &c->command.body;
+
+	must(!body->is_full);
+	buf_addf(&c->gathered, "*%zu\r\n", c->command.count);
+	buf_add(&c->gathered, body->data, body->len);
+	must(!c->gathered.is_full);
+}
+
+static void send_words(struct connection *c, const char *fmt, va_list args)
+	PRINTF(2, 0);
+
+static void send_words(struct connection *c, const char *fmt, va_list args)
+{
+	char text[LINE_MAX_BYTES];
+	int len = vsnprintf(text, sizeof(text), fmt, args);
+	struct slice rest = {text, (size_t)len};
+
+	must(len >= 0 && (size_t)len < sizeof(text));
+	buf_reset(&c->command.body);
+	c->command.count = 0;
+	while (rest.len)
+		command_slice(&c->command, slice_cut(&rest, ' '));
+	connection_send(c);
 }
 
 void connection_sendf(struct connection *c, const char *fmt, ...)
@@ -197,77 +217,83 @@ void connection_sendf(struct connection *c, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	redisvAppendCommand(c->redis, fmt, args);
+	send_words(c, fmt, args);
 	va_end(args);
-}
-
-void connection_say(struct connection *c, const char *command)
-{
-	struct command words;
-	struct slice rest = slice_of(command), word;
-
-	words.used = 0;
-	words.count = 0;
-	while (rest.len) {
-		word = slice_cut(&rest, ' ');
-		command_bytes(&words, word.data, word.len);
-	}
-	connection_send(c, &words);
-}
-
-void connection_flush(struct connection *c)
-{
-	int is_done = 0;
-
-	while (!is_done)
-		if (redisBufferWrite(c->redis, &is_done) != REDIS_OK)
-			die("writing to Redis", c->redis->errstr);
-}
-
-redisReply *connection_read(struct connection *c)
-{
-	void *reply;
-
-	if (redisGetReply(c->redis, &reply) != REDIS_OK)
-		die("reading from Redis", c->redis->errstr);
-	return reply;
-}
-
-redisReply *connection_ask(struct connection *c, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	redisvAppendCommand(c->redis, fmt, args);
-	va_end(args);
-	return connection_read(c);
 }
 
 void connection_load(struct connection *c)
 {
-	struct command load;
+	struct command *load = connection_begin(c, "FUNCTION");
 
-	command_begin(&load, "FUNCTION");
-	command_add(&load, "LOAD");
-	command_add(&load, "REPLACE");
-	command_bytes(&load, c->library, c->library_len);
-	connection_send(c, &load);
+	command_text(load, "LOAD");
+	command_text(load, "REPLACE");
+	command_slice(load, (struct slice){c->library, c->library_len});
+	connection_send(c);
 }
 
-const char *reply_text(const redisReply *reply)
+void connection_flush(struct connection *c)
 {
-	return reply && reply->str ? reply->str : "";
+	size_t done = 0;
+	ssize_t count;
+
+	while (done < c->gathered.len) {
+		count = send(c->fd, c->gathered.data + done,
+			     c->gathered.len - done, MSG_NOSIGNAL);
+		if (count < 0 && errno != EINTR)
+			die("writing to Redis", strerror(errno));
+		if (count > 0)
+			done += (size_t)count;
+	}
+	buf_reset(&c->gathered);
 }
 
-bool reply_is_error(const redisReply *reply)
+const struct reply *connection_read(struct connection *c)
 {
-	return reply->type == REDIS_REPLY_ERROR;
+	char bytes[RESP_FEED_MAX];
+	const struct reply *reply;
+	struct error err;
+	ssize_t count;
+	int status;
+
+	while ((status = resp_reader_next(c->reader, &reply, &err)) == 0) {
+		count = recv(c->fd, bytes, sizeof(bytes), 0);
+		if (count == 0 || (count < 0 && errno != EINTR))
+			die("reading from Redis",
+			    count ? strerror(errno) : "it is gone");
+		if (count > 0)
+			resp_reader_feed(c->reader,
+					 (struct slice){bytes, (size_t)count});
+	}
+	if (status < 0)
+		die("reading from Redis", err.text);
+	return reply;
 }
 
-const char *reply_field(const redisReply *reply, const char *field)
+const struct reply *connection_ask(struct connection *c, const char *fmt, ...)
 {
-	for (size_t i = 0; i + 1 < reply->elements; i += 2)
-		if (strcmp(reply_text(reply->element[i]), field) == 0)
-			return reply_text(reply->element[i + 1]);
+	va_list args;
+
+	va_start(args, fmt);
+	send_words(c, fmt, args);
+	va_end(args);
+	connection_flush(c);
+	return connection_read(c);
+}
+
+const char *reply_text(const struct reply *reply)
+{
+	return reply->text.data;
+}
+
+bool reply_is_error(const struct reply *reply)
+{
+	return reply->type == REPLY_ERROR;
+}
+
+const char *reply_field(const struct reply *reply, const char *field)
+{
+	for (size_t i = 0; i + 1 < reply->count; i += 2)
+		if (slice_is(reply->items[i].text, field))
+			return reply->items[i + 1].text.data;
 	return NULL;
 }

@@ -6,16 +6,11 @@
 typedef void encode_fn(const struct world *w, const struct call *c,
 		       struct command *to);
 
-static void add_number(struct command *to, int64_t number)
-{
-	command_addf(to, "%" PRId64, number);
-}
-
 static void add_payload(struct command *to, char kind, uint32_t payload)
 {
 	char text[TEXT_MAX];
 
-	command_add(to, name_payload(text, kind, payload));
+	command_text(to, name_payload(text, kind, payload));
 }
 
 /* JSON, as handlers report it. */
@@ -24,7 +19,7 @@ static void add_json(struct command *to, uint32_t payload)
 	if (payload)
 		command_addf(to, "%" PRIu32, payload);
 	else
-		command_add(to, "");
+		command_text(to, "");
 }
 
 static void add_once(struct command *to, const struct call *c)
@@ -37,16 +32,16 @@ static void add_place(struct command *to, const struct item *item)
 {
 	char text[TEXT_MAX];
 
-	command_add(to, name_entry(text, item->entry));
-	command_add(to, name_run(text, item->run));
-	command_add(to, name_step(text, item->step));
+	command_text(to, name_entry(text, item->entry));
+	command_text(to, name_run(text, item->run));
+	command_text(to, name_step(text, item->step));
 }
 
 static void add_ref(struct command *to, const struct item *item)
 {
 	char text[TEXT_MAX];
 
-	command_add(to, name_queue(text, item->queue));
+	command_text(to, name_queue(text, item->queue));
 	add_place(to, item);
 }
 
@@ -56,21 +51,21 @@ static void add_end(struct command *to, const struct call *c,
 	add_ref(to, item);
 	if (c->function == CALL_take || c->function == CALL_release)
 		return;
-	add_number(to, item->attempt);
+	command_int(to, item->attempt);
 	switch (c->function) {
 	case CALL_complete:
 		add_payload(to, 'o', item->payload);
-		command_add(to, item->wants_heir ? "1" : "0");
+		command_text(to, item->wants_heir ? "1" : "0");
 		break;
 	case CALL_fail:
-		add_number(to, item->when);
-		command_add(to, class_name(item->class));
-		command_add(to, "1");
-		command_add(to, "it broke");
+		command_int(to, item->when);
+		command_text(to, class_name(item->class));
+		command_text(to, "1");
+		command_text(to, "it broke");
 		add_payload(to, 'l', item->log);
 		break;
 	default:
-		add_number(to, item->when);
+		command_int(to, item->when);
 		add_payload(to, 'm', item->memo);
 	}
 }
@@ -81,7 +76,7 @@ static void encode_items(const struct world *w, const struct call *c,
 	char text[TEXT_MAX];
 
 	(void)w;
-	command_add(to, name_worker(text, c->who));
+	command_text(to, name_worker(text, c->who));
 	for (int i = 0; i < c->count; i++)
 		add_end(to, c, &c->items[i]);
 }
@@ -92,12 +87,12 @@ static void encode_notes(const struct world *w, const struct call *c,
 	char text[TEXT_MAX];
 
 	(void)w;
-	command_add(to, name_worker(text, c->who));
+	command_text(to, name_worker(text, c->who));
 	for (int i = 0; i < c->count; i++) {
 		const struct item *item = &c->items[i];
 
 		add_place(to, item);
-		add_number(to, item->attempt);
+		command_int(to, item->attempt);
 		add_json(to, item->progress);
 		add_payload(to, 'm', item->memo);
 		add_json(to, item->cost);
@@ -110,9 +105,9 @@ static void encode_define(const struct world *w, const struct call *c,
 {
 	const struct shape *s = w->model.definitions[c->definition].shape;
 
-	command_bytes(to, s->digest, DIGEST_LEN);
-	command_add(to, "canonical");
-	command_bytes(to, s->graph.data, s->graph.len);
+	command_slice(to, (struct slice){s->digest, DIGEST_LEN});
+	command_text(to, "canonical");
+	command_slice(to, buf_slice(&s->graph));
 }
 
 static void encode_submit(const struct world *w, const struct call *c,
@@ -123,13 +118,14 @@ static void encode_submit(const struct world *w, const struct call *c,
 	for (int i = 0; i < c->count; i++) {
 		const struct item *item = &c->items[i];
 
-		command_add(to, name_run(text, item->run));
-		command_add(
+		command_text(to, name_run(text, item->run));
+		command_text(
 			to,
 			w->model.definitions[item->definition].shape->digest);
 		add_payload(to, 'i', item->payload);
-		command_add(to, item->key < 0 ? "" : name_key(text, item->key));
-		add_number(to, item->when);
+		command_text(to,
+			     item->key < 0 ? "" : name_key(text, item->key));
+		command_int(to, item->when);
 	}
 }
 
@@ -139,21 +135,21 @@ static void encode_worker(const struct world *w, const struct call *c,
 	char text[TEXT_MAX];
 
 	(void)w;
-	command_add(to, name_worker(text, c->who));
+	command_text(to, name_worker(text, c->who));
 	if (c->function == CALL_leave)
 		return;
-	add_number(to, c->lease_ms);
+	command_int(to, c->lease_ms);
 	if (c->function == CALL_heartbeat) {
-		command_add(to, "0");
+		command_text(to, "0");
 		return;
 	}
-	command_add(to, "host");
-	command_add(to, "1");
-	command_add(to, "0");
-	command_add(to, "6");
+	command_text(to, "host");
+	command_text(to, "1");
+	command_text(to, "0");
+	command_text(to, "6");
 	for (int q = 0; q < QUEUES; q++)
 		if (c->queues & (1u << q))
-			command_add(to, name_queue(text, q));
+			command_text(to, name_queue(text, q));
 }
 
 static void encode_role(const struct world *w, const struct call *c,
@@ -162,12 +158,12 @@ static void encode_role(const struct world *w, const struct call *c,
 	char text[TEXT_MAX];
 
 	(void)w;
-	command_add(to, name_coordinator(text, c->who));
-	add_number(to, c->lease_ms);
-	add_number(to, c->limit);
+	command_text(to, name_coordinator(text, c->who));
+	command_int(to, c->lease_ms);
+	command_int(to, c->limit);
 	if (c->function == CALL_sweep) {
-		add_number(to, c->retention_ms);
-		add_number(to, c->runs_max);
+		command_int(to, c->retention_ms);
+		command_int(to, c->runs_max);
 	}
 }
 
@@ -177,11 +173,11 @@ static void encode_run(const struct world *w, const struct call *c,
 	char text[TEXT_MAX];
 
 	(void)w;
-	command_add(to, name_run(text, c->run));
+	command_text(to, name_run(text, c->run));
 	if (c->function == CALL_cancel)
-		command_add(to, "an operator wanted it");
+		command_text(to, "an operator wanted it");
 	if (c->function == CALL_retry && c->step >= 0)
-		command_add(to, name_step(text, c->step));
+		command_text(to, name_step(text, c->step));
 	add_once(to, c);
 }
 
@@ -191,7 +187,7 @@ static void encode_drop(const struct world *w, const struct call *c,
 	char text[TEXT_MAX];
 
 	(void)w;
-	command_add(to, name_entry(text, c->entry));
+	command_text(to, name_entry(text, c->entry));
 	add_once(to, c);
 }
 
@@ -201,11 +197,10 @@ static void encode_queue(const struct world *w, const struct call *c,
 	char text[TEXT_MAX];
 
 	(void)w;
-	command_add(to, name_queue(text, c->queue));
+	command_text(to, name_queue(text, c->queue));
 }
 
-void encode(const struct world *w, const struct call *c,
-	    struct command *command)
+void encode(const struct world *w, const struct call *c)
 {
 	static encode_fn *const encoders[CALL_COUNT] = {
 		[CALL_define] = encode_define,
@@ -229,13 +224,16 @@ void encode(const struct world *w, const struct call *c,
 		[CALL_pause] = encode_queue,
 		[CALL_resume] = encode_queue,
 	};
+	struct command *command = connection_begin(w->connection, "FCALL");
+	int64_t now = w->true_ms + w->offset_ms;
 	char text[TEXT_MAX];
 
 	must(encoders[c->function] != NULL);
-	command_begin(command, "FCALL");
 	command_addf(command, "treadle_%s", call_name(c->function));
-	command_add(command, "1");
-	command_add(command, world_key(w, text));
+	command_text(command, "1");
+	command_text(command, world_key(w, text));
 	encoders[c->function](w, c, command);
-	add_number(command, w->true_ms + w->offset_ms);
+	/* What it keeps of the memory is asked for anew, now and then too. */
+	command_int(command,
+		    w->model.is_memory_full || now % 16 == 0 ? -now : now);
 }

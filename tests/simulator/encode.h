@@ -4,8 +4,7 @@
 
 #include "world.h"
 
-/* The FCALL that a call is, the simulated time behind its arguments. */
-void encode(const struct world *w, const struct call *c,
-	    struct command *command);
+/* Begins the FCALL that a call is, the simulated time behind its arguments. */
+void encode(const struct world *w, const struct call *c);
 
 #endif

@@ -49,13 +49,12 @@ void expect(struct world *w, on_reply_fn *on_reply, int number)
 void expect_all(struct connection *c, int64_t until)
 {
 	while (line.begun < until) {
-		redisReply *reply = connection_read(c);
+		const struct reply *reply = connection_read(c);
 		struct expectation e =
 			line.ring[(size_t)line.begun++ & (line.size - 1)];
 
 		if (!e.world->has_failed)
 			e.on_reply(e.world, reply, e.number);
-		freeReplyObject(reply);
 	}
 }
 

@@ -1,197 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "shrink.h"
-#include "parts.h"
+#include "treadle/text.h"
+
+#include "action.h"
+#include "simulation.h"
 
 /*
- * The simulator: many worlds go round, an action of each in a round, their
- * calls in one piece on one connection. Two halves take turns, so that Redis
- * works on one while the other is looked at.
+ * The simulator: its options, its lanes, its figures.
  */
-#define PLACES 64
-#define RESTART_ROUNDS 1000 /* about so many rounds between two restarts */
-
-struct options {
-	uint64_t seed;
-	double seconds;
-	int worlds, world; /* -1: not given */
-	bool shrinks, tells;
-	const char *library;
-};
-
-struct simulation {
-	struct options options;
-	struct connection connection;
-	struct shape shapes[SHAPES];
-	struct figures figures;
-	struct world *worlds;
-	int places, next, over;
-	uint64_t digest;
-	struct random random;
-	int rounds;
-	struct timespec begun;
-	struct world *failed;
-};
-
-static double seconds_since(const struct timespec *begun)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - begun->tv_sec) +
-	       (double)(now.tv_nsec - begun->tv_nsec) / 1e9;
-}
-
-/* --- worlds come and go -----------------------------------------------------
- */
-
-static bool is_time_left(const struct simulation *s)
-{
-	if (s->options.worlds >= 0)
-		return s->next < s->options.worlds;
-	return seconds_since(&s->begun) < s->options.seconds;
-}
-
-static void begin_world(struct simulation *s, int place)
-{
-	struct world_options o = {.seed = s->options.seed,
-				  .shapes = s->shapes,
-				  .connection = &s->connection,
-				  .figures = &s->figures,
-				  .number = s->next++,
-				  .database = place};
-
-	world_init(&s->worlds[place], &o);
-	if (s->options.tells)
-		s->worlds[place].story = stdout;
-}
-
-static void end_world(struct simulation *s, struct world *w)
-{
-	s->over++;
-	s->digest += random_mix(w->digest + random_mix((uint64_t)w->number));
-	w->is_gone = true;
-	world_select(w);
-	connection_sendf(&s->connection, "FLUSHDB");
-	expect(w, world_on_emptied, 0);
-}
-
-/* One turn of each world of a half. */
-static int64_t half_turn(struct simulation *s, int half)
-{
-	for (int i = half; i < s->places; i += 2) {
-		struct world *w = &s->worlds[i];
-
-		if (w->has_failed && !s->failed)
-			s->failed = w;
-		if (world_is_over(w) && !w->is_gone && !w->has_failed)
-			end_world(s, w);
-		if (w->is_gone && is_time_left(s))
-			begin_world(s, i);
-		if (!w->is_gone && !w->has_failed)
-			world_turn(w);
-	}
-	connection_flush(&s->connection);
-	return expect_mark();
-}
-
-/* --- restarts ---------------------------------------------------------------
- */
-
-static void digest_of_all(struct simulation *s, char digest[41])
-{
-	redisReply *reply = connection_ask(&s->connection, "DEBUG DIGEST");
-
-	snprintf(digest, 41, "%s", reply_text(reply));
-	freeReplyObject(reply);
-}
-
-static void restart(struct simulation *s)
-{
-	const struct action action = {.kind = ACTION_RESTART};
-	char before[41], after[41];
-
-	digest_of_all(s, before);
-	connection_restart(&s->connection);
-	digest_of_all(s, after);
-	s->figures.actions[ACTION_RESTART]++;
-	for (int i = 0; i < s->places; i++) {
-		struct world *w = &s->worlds[i];
-
-		if (strcmp(before, after) != 0)
-			world_broken(w, INVARIANT_X3,
-				     "the data had digest %s, and %s after a "
-				     "restart",
-				     before, after);
-		if (w->phase == PHASE_CHAOS)
-			world_note(w, &action);
-		w->since_scan = w->scan_every;
-		w->wants_restart = false;
-	}
-}
-
-static bool wants_restart(struct simulation *s)
-{
-	if (s->options.world >= 0)
-		return s->worlds[0].wants_restart;
-	return random_one_in(&s->random, RESTART_ROUNDS);
-}
-
-/* --- the rounds -------------------------------------------------------------
- */
-
-static bool is_any_left(const struct simulation *s)
-{
-	for (int i = 0; i < s->places; i++)
-		if (!s->worlds[i].is_gone)
-			return true;
-	return false;
-}
-
-static void go_round(struct simulation *s)
-{
-	int64_t mark[2] = {expect_mark(), expect_mark()};
-
-	while (!s->failed && is_any_left(s)) {
-		for (int half = 0; half < 2; half++) {
-			expect_all(&s->connection, mark[half]);
-			mark[half] = half_turn(s, half);
-		}
-		s->rounds++;
-		if (!wants_restart(s))
-			continue;
-		connection_flush(&s->connection);
-		expect_all(&s->connection, expect_mark());
-		connection_flush(&s->connection);
-		expect_all(&s->connection, expect_mark());
-		restart(s);
-	}
-	expect_all(&s->connection, expect_mark());
-}
-
-static void begin(struct simulation *s, char *library, size_t len)
-{
-	bool is_one = s->options.world >= 0;
-
-	s->places = is_one ? 1 : PLACES;
-	if (s->options.worlds >= 0 && s->options.worlds < s->places)
-		s->places = s->options.worlds;
-	s->next = is_one ? s->options.world : 0;
-	if (is_one)
-		s->options.worlds = s->options.world + 1;
-	s->random.state = s->options.seed;
-	shapes_init(s->shapes, s->options.seed);
-	s->worlds = xcalloc((size_t)s->places, sizeof(*s->worlds));
-	connection_open(&s->connection, library, len, PLACES);
-	clock_gettime(CLOCK_MONOTONIC, &s->begun);
-	for (int i = 0; i < s->places; i++)
-		begin_world(s, i);
-}
 
 /* --- what is said at the end ------------------------------------------------
  */
@@ -205,21 +32,21 @@ static int64_t total_of(const int64_t *figures, int count)
 	return total;
 }
 
-static void print_figures(const struct simulation *s)
+static void print_figures(const struct options *o, const struct outcome *all,
+			  double seconds)
 {
-	const struct figures *f = &s->figures;
-	double seconds = seconds_since(&s->begun);
+	const struct figures *f = &all->figures;
 	int64_t actions = total_of(f->actions, ACTIONS);
 
 	printf("seed %" PRIu64 ", %d worlds, %" PRId64 " actions in %.1f s: "
-	       "%.0f/s\n",
-	       s->options.seed, s->over, actions, seconds,
-	       (double)actions / seconds);
+	       "%.0f/s (%d lanes)\n",
+	       o->seed, all->over, actions, seconds, (double)actions / seconds,
+	       o->lanes);
 	printf("%" PRId64 " runs, %" PRId64 " workers, %" PRId64
 	       " full scans, %d restarts of Redis\n\n",
-	       f->runs, f->workers, f->scans, s->connection.restarts);
+	       f->runs, f->workers, f->scans, all->restarts);
 	printf("%-36s %10s\n", "actions", "");
-	for (int i = 0; i < ACTIONS; i++)
+	for (int i = 0; i < ACTION_RESTART; i++)
 		printf("  %-34s %10" PRId64 "\n",
 		       action_text((enum action_kind)i), f->actions[i]);
 	printf("%-36s %10s\n", "faults", "");
@@ -232,27 +59,7 @@ static void print_figures(const struct simulation *s)
 			printf("  %-22s %11" PRId64 " %10" PRId64 "\n",
 			       call_name((enum function)i), f->calls[i],
 			       f->lost_replies[i]);
-	printf("digest %016" PRIx64 "\n", s->digest);
-}
-
-static int report(struct simulation *s)
-{
-	struct world *w = s->failed;
-
-	if (!w) {
-		print_figures(s);
-		return 0;
-	}
-	printf("BROKEN %s: %s\n", invariant_id(w->broken),
-	       invariant_sentence(w->broken));
-	printf("  %s\n", w->complaint);
-	printf("  seed %" PRIu64 ", world %d, action %d of it, %" PRId64
-	       " actions of all\n",
-	       s->options.seed, w->number, w->trace_count,
-	       total_of(s->figures.actions, ACTIONS));
-	if (s->options.shrinks)
-		shrink(w, s->options.seed);
-	return 1;
+	printf("digest %016" PRIx64 "\n", all->digest);
 }
 
 /* --- options ----------------------------------------------------------------
@@ -263,13 +70,15 @@ static void usage(int status)
 	fprintf(status ? stderr : stdout,
 		"usage: simulator --library FILE [--seed N] [--seconds N | "
 		"--worlds N | --world N]\n"
-		"                 [--no-shrink] [--tell]\n"
+		"                 [--lanes N] [--no-shrink] [--tell]\n"
 		"  --library FILE  the library, simulated (tests/simulator/"
 		"simulated)\n"
 		"  --seed N        equal seeds, equal worlds (now)\n"
 		"  --seconds N     no new world after so many seconds (10)\n"
 		"  --worlds N      so many worlds instead\n"
 		"  --world N       this world alone\n"
+		"  --lanes N       so many processes side by side, 8 at most "
+		"(a core each)\n"
 		"  --no-shrink     show a failure as it came\n"
 		"  --tell          tell each action (best with --world)\n");
 	exit(status);
@@ -285,24 +94,27 @@ static uint64_t read_number(const char *text)
 	return number;
 }
 
-static void read_options(int argc, char **argv, struct options *o)
+static const char *read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
 		{"seed", required_argument, NULL, 's'},
 		{"seconds", required_argument, NULL, 't'},
 		{"worlds", required_argument, NULL, 'n'},
 		{"world", required_argument, NULL, 'w'},
+		{"lanes", required_argument, NULL, 'p'},
 		{"library", required_argument, NULL, 'l'},
 		{"no-shrink", no_argument, NULL, 'x'},
 		{"tell", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{0}};
+	const char *library = NULL;
 	int c;
 
 	*o = (struct options){.seed = (uint64_t)time(NULL),
 			      .seconds = 10,
 			      .worlds = -1,
 			      .world = -1,
+			      .lanes = (int)sysconf(_SC_NPROCESSORS_ONLN),
 			      .shrinks = true};
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
@@ -318,8 +130,11 @@ static void read_options(int argc, char **argv, struct options *o)
 		case 'w':
 			o->world = (int)read_number(optarg);
 			break;
+		case 'p':
+			o->lanes = (int)read_number(optarg);
+			break;
 		case 'l':
-			o->library = optarg;
+			library = optarg;
 			break;
 		case 'v':
 			o->tells = true;
@@ -331,8 +146,15 @@ static void read_options(int argc, char **argv, struct options *o)
 			usage(c == 'h' ? 0 : 2);
 		}
 	}
-	if (optind < argc || !o->library)
+	if (optind < argc || !library)
 		usage(2);
+	if (o->world >= 0 || o->tells || o->lanes < 1)
+		o->lanes = 1;
+	if (o->lanes > LANES_MAX)
+		o->lanes = LANES_MAX;
+	if (o->worlds >= 0 && o->lanes > o->worlds)
+		o->lanes = o->worlds > 0 ? o->worlds : 1;
+	return library;
 }
 
 static char *read_library(const char *path, size_t *len)
@@ -355,22 +177,88 @@ static char *read_library(const char *path, size_t *len)
 	return b.data;
 }
 
+/* --- lanes ------------------------------------------------------------------
+ */
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void begin_lane(const struct options *o, int lane, struct lanes *lanes)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0) {
+		perror("fork");
+		exit(70);
+	}
+	if (pid > 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(70);
+	exit(simulation_run(o, lane, lanes));
+}
+
+/* The worst exit status of all lanes; one that dies takes the others along. */
+static int await_lanes(struct lanes *lanes)
+{
+	int worst = 0, status;
+
+	while (wait(&status) > 0) {
+		status = WIFEXITED(status) ? WEXITSTATUS(status) : 70;
+		worst = status > worst ? status : worst;
+		if (status)
+			lanes->is_broken = true;
+	}
+	return worst;
+}
+
+static void add_figures(int64_t *to, const int64_t *figures, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		to[i] += figures[i];
+}
+
+static struct outcome sum_up(const struct options *o, const struct lanes *lanes)
+{
+	struct outcome all = lanes->outcomes[0];
+
+	for (int i = 1; i < o->lanes; i++) {
+		const struct outcome *one = &lanes->outcomes[i];
+
+		add_figures((int64_t *)&all.figures,
+			    (const int64_t *)&one->figures,
+			    sizeof(all.figures) / sizeof(int64_t));
+		all.over += one->over;
+		all.restarts += one->restarts;
+		all.digest += one->digest;
+	}
+	return all;
+}
+
 int main(int argc, char **argv)
 {
-	static struct simulation s;
-	size_t len;
-	char *library;
+	struct options o;
+	struct outcome all;
+	const char *library = read_options(argc, argv, &o);
+	struct lanes *lanes = mmap(NULL, sizeof(*lanes), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double begun = now_s();
 	int status;
 
-	read_options(argc, argv, &s.options);
-	library = read_library(s.options.library, &len);
-	begin(&s, library, len);
-	go_round(&s);
-	status = report(&s);
-	connection_close(&s.connection);
-	shapes_clear(s.shapes);
-	expect_end();
-	free(s.worlds);
-	free(library);
+	must(lanes != MAP_FAILED);
+	o.library = read_library(library, &o.library_len);
+	for (int i = 0; i < o.lanes; i++)
+		begin_lane(&o, i, lanes);
+	status = await_lanes(lanes);
+	all = sum_up(&o, lanes);
+	if (status == 0)
+		print_figures(&o, &all, now_s() - begun);
+	free(o.library);
 	return status;
 }

@@ -154,17 +154,20 @@ static void declare_lost(struct model *m, int limit)
 }
 
 struct held {
+	int queue, run, step;
 	struct entry entry;
-	int run, step;
 };
 
+/* Queue by queue, the oldest entry first. */
 static int held_compare(const void *left, const void *right)
 {
-	return entry_compare(((const struct held *)left)->entry,
-			     ((const struct held *)right)->entry);
+	const struct held *a = left, *b = right;
+
+	return a->queue != b->queue ? a->queue - b->queue
+				    : entry_compare(a->entry, b->entry);
 }
 
-static int gather_held(const struct model *m, int worker, int queue,
+static int gather_held(const struct model *m, const struct model_worker *w,
 		       struct held *found)
 {
 	int count = 0;
@@ -172,12 +175,15 @@ static int gather_held(const struct model *m, int worker, int queue,
 	for (int i = 0; i < RUNS_MAX; i++) {
 		const struct model_run *r = &m->runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->count; k++) {
+			int queue = r->shape->steps[k].queue;
+
 			if (model_is_live(&r->steps[k]) &&
-			    r->steps[k].holder == worker &&
-			    r->shape->steps[k].queue == queue)
+			    r->steps[k].holder == w->number &&
+			    (w->queues & (1u << queue)))
 				found[count++] = (struct held){
-					r->steps[k].entry, r->number, k};
+					queue, r->number, k, r->steps[k].entry};
+		}
 	}
 	qsort(found, (size_t)count, sizeof(*found), held_compare);
 	return count;
@@ -187,10 +193,11 @@ static int gather_held(const struct model *m, int worker, int queue,
  * Returns how many of its entries were looked at. What one of them does to
  * its run may have taken away another that was found with it.
  */
-static int reclaim_queue(struct model *m, int worker, int queue, int limit)
+static int reclaim_worker(struct model *m, const struct model_worker *w,
+			  int limit)
 {
 	struct held found[RUNS_MAX * STEPS_MAX];
-	int count = gather_held(m, worker, queue, found);
+	int count = gather_held(m, w, found);
 
 	if (count > limit)
 		count = limit;
@@ -236,12 +243,8 @@ void model_reclaim(struct model *m, const struct call *c, struct answer *a)
 	declare_lost(m, left);
 	count = gather_lost(m, lost);
 	for (int i = 0; i < count && left > 0; i++) {
-		int looked = 0;
+		int looked = reclaim_worker(m, lost[i], left);
 
-		for (int q = 0; q < QUEUES && looked < left; q++)
-			if (lost[i]->queues & (1u << q))
-				looked += reclaim_queue(m, lost[i]->number, q,
-							left - looked);
 		if (looked == 0 && m->now >= lost[i]->forget_at)
 			model_forget_worker(lost[i]);
 		left -= looked;

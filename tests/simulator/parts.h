@@ -7,7 +7,8 @@
 /* What the files of a world share. */
 
 /* --- what is expected of Redis next (expect.c) --- */
-typedef void on_reply_fn(struct world *w, const redisReply *reply, int number);
+typedef void on_reply_fn(struct world *w, const struct reply *reply,
+			 int number);
 
 void expect(struct world *w, on_reply_fn *on_reply, int number);
 /* Hears all that was expected before the mark; frees the replies. */
@@ -24,6 +25,7 @@ void bereave(struct world *w, const struct call *c);
 
 bool act_worker(struct world *w, const struct action *a);
 bool act_other(struct world *w, const struct action *a);
+bool act_look(struct world *w, const struct action *a);
 bool act_read(struct world *w, struct worker *of, const struct action *a);
 bool act_serve(struct world *w, struct worker *of);
 bool act_reconcile(struct world *w, struct worker *of, const struct action *a);
@@ -41,10 +43,12 @@ bool world_has_left(const struct world *w);
 
 /* --- checking --- */
 void check_answer(struct world *w, const struct said *s,
-		  const redisReply *reply);
-void check_run(struct world *w, struct model_run *r, const redisReply *hash);
+		  const struct reply *reply);
+/* What a read-only function answers; number: 0. */
+on_reply_fn check_shown;
+void check_run(struct world *w, struct model_run *r, const struct reply *hash);
 /* What a read delivered; returns how many items. */
-int check_delivered(struct world *w, const redisReply *reply,
+int check_delivered(struct world *w, const struct reply *reply,
 		    struct item *items, int size);
 void scan(struct world *w); /* sends; what comes is checked */
 

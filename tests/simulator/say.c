@@ -50,7 +50,7 @@ static void tell(struct world *w, const struct call *c, enum fate fate)
 /* --- hearing ----------------------------------------------------------------
  */
 
-static void on_answer(struct world *w, const redisReply *reply, int number)
+static void on_answer(struct world *w, const struct reply *reply, int number)
 {
 	const struct said *s = &w->said[number];
 
@@ -59,19 +59,19 @@ static void on_answer(struct world *w, const redisReply *reply, int number)
 		hear(w, s);
 }
 
-static void on_refused(struct world *w, const redisReply *reply, int number)
+static void on_refused(struct world *w, const struct reply *reply, int number)
 {
 	static const char *const words[] = {"OOM", "ERR Function not found"};
 
-	if (!reply_is_error(reply) ||
-	    strncmp(reply->str, words[number], strlen(words[number])) != 0)
+	if (!reply_is_error(reply) || strncmp(reply->text.data, words[number],
+					      strlen(words[number])) != 0)
 		world_broken(w, INVARIANT_A1,
 			     "\"%s\" was to be answered, not "
 			     "\"%s\"",
 			     words[number], reply_text(reply));
 }
 
-static void on_done(struct world *w, const redisReply *reply, int number)
+static void on_done(struct world *w, const struct reply *reply, int number)
 {
 	(void)number;
 	if (reply_is_error(reply))
@@ -79,7 +79,7 @@ static void on_done(struct world *w, const redisReply *reply, int number)
 			     reply_text(reply));
 }
 
-static void on_run(struct world *w, const redisReply *reply, int number)
+static void on_run(struct world *w, const struct reply *reply, int number)
 {
 	if (w->model.runs[number].number)
 		check_run(w, &w->model.runs[number], reply);
@@ -88,13 +88,11 @@ static void on_run(struct world *w, const redisReply *reply, int number)
 /* --- saying -----------------------------------------------------------------
  */
 
-static void send(struct world *w, const struct call *c, on_reply_fn *on_reply,
-		 int number)
+static void send_call(struct world *w, const struct call *c,
+		      on_reply_fn *on_reply, int number)
 {
-	struct command command;
-
-	encode(w, c, &command);
-	connection_send(w->connection, &command);
+	encode(w, c);
+	connection_send(w->connection);
 	expect(w, on_reply, number);
 }
 
@@ -111,7 +109,7 @@ static void apply(struct world *w, const struct call *c, bool is_heard)
 	if (w->said_count > 0)
 		w->model.touched |= before;
 	w->figures->calls[c->function]++;
-	send(w, c, on_answer, w->said_count++);
+	send_call(w, c, on_answer, w->said_count++);
 }
 
 static void read_touched(struct world *w)
@@ -134,7 +132,7 @@ static void say_without_memory(struct world *w, const struct call *c)
 	expect(w, on_done, 0);
 	w->model.is_memory_full = true;
 	if (call_takes_memory(c->function))
-		send(w, c, on_refused, 0);
+		send_call(w, c, on_refused, 0);
 	else
 		apply(w, c, true);
 	w->model.is_memory_full = false;
@@ -146,7 +144,7 @@ static void say_without_library(struct world *w, const struct call *c)
 {
 	connection_sendf(w->connection, "FUNCTION FLUSH");
 	expect(w, on_done, 0);
-	send(w, c, on_refused, 1);
+	send_call(w, c, on_refused, 1);
 	connection_load(w->connection);
 	expect(w, on_done, 0);
 }

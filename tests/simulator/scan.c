@@ -20,7 +20,7 @@ static struct model_worker *worker_named(struct world *w, const char *name)
 	return model_worker_find(&w->model, number_behind(name, 1));
 }
 
-static void scan_leases(struct world *w, const redisReply *reply, int lost)
+static void scan_leases(struct world *w, const struct reply *reply, int lost)
 {
 	size_t expected = 0;
 
@@ -30,9 +30,9 @@ static void scan_leases(struct world *w, const redisReply *reply, int lost)
 		expected += of->number &&
 			    (lost ? of->forget_at != 0 : of->is_leased);
 	}
-	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-		const char *name = reply_text(reply->element[i]);
-		const char *score = reply_text(reply->element[i + 1]);
+	for (size_t i = 0; i + 1 < reply->count; i += 2) {
+		const char *name = reply_text(&reply->items[i]);
+		const char *score = reply_text(&reply->items[i + 1]);
 		struct model_worker *of = worker_named(w, name);
 		int64_t at = of ? (lost ? of->forget_at : of->lease_ends) : 0;
 
@@ -43,32 +43,32 @@ static void scan_leases(struct world *w, const redisReply *reply, int lost)
 				     at);
 	}
 	scan_count(w, INVARIANT_S17, lost ? "lost workers" : "leases",
-		   reply->elements / 2, expected);
+		   reply->count / 2, expected);
 }
 
-static void scan_worker(struct world *w, const redisReply *reply, int place)
+static void scan_worker(struct world *w, const struct reply *reply, int place)
 {
 	const struct model_worker *of = &w->model.workers[place];
 	bool is_lost = reply_field(reply, "lost") != NULL;
 
-	if (is_lost != of->is_lost || (reply->elements > 0) != of->is_there)
+	if (is_lost != of->is_lost || (reply->count > 0) != of->is_there)
 		world_broken(w, INVARIANT_S17, "worker %d is %s%s", of->number,
-			     reply->elements ? "known" : "unknown",
+			     reply->count ? "known" : "unknown",
 			     is_lost ? ", and lost" : "");
 }
 
-static void scan_stops(struct world *w, const redisReply *reply, int place)
+static void scan_stops(struct world *w, const struct reply *reply, int place)
 {
 	const struct model_worker *of = &w->model.workers[place];
 
-	scan_count(w, INVARIANT_S11, "orders to stop", reply->elements,
+	scan_count(w, INVARIANT_S11, "orders to stop", reply->count,
 		   (size_t)of->stop_count);
 }
 
 /* --- definitions ------------------------------------------------------------
  */
 
-static void scan_definition(struct world *w, const redisReply *reply, int i)
+static void scan_definition(struct world *w, const struct reply *reply, int i)
 {
 	const struct model_definition *d = &w->model.definitions[i];
 	char users[TEXT_MAX];
@@ -80,7 +80,7 @@ static void scan_definition(struct world *w, const redisReply *reply, int i)
 			     i, reply_text(reply), d->is_there ? users : "");
 }
 
-static void scan_idle(struct world *w, const redisReply *reply, int number)
+static void scan_idle(struct world *w, const struct reply *reply, int number)
 {
 	size_t expected = 0;
 
@@ -90,18 +90,18 @@ static void scan_idle(struct world *w, const redisReply *reply, int number)
 		bool is_found = false;
 
 		expected += d->is_idle;
-		for (size_t k = 0; k + 1 < reply->elements; k += 2)
+		for (size_t k = 0; k + 1 < reply->count; k += 2)
 			is_found = is_found ||
-				   (strcmp(reply_text(reply->element[k]),
+				   (strcmp(reply_text(&reply->items[k]),
 					   d->shape->digest) == 0 &&
-				    strtoll(reply_text(reply->element[k + 1]),
+				    strtoll(reply_text(&reply->items[k + 1]),
 					    NULL, 10) == d->idle_since);
 		if (d->is_idle && !is_found)
 			world_broken(w, INVARIANT_R1,
 				     "definition %d is not idle since %" PRId64,
 				     i, d->idle_since);
 	}
-	scan_count(w, INVARIANT_R1, "idle definitions", reply->elements / 2,
+	scan_count(w, INVARIANT_R1, "idle definitions", reply->count / 2,
 		   expected);
 }
 
@@ -183,12 +183,21 @@ static bool is_of_all(const char *name)
 	return false;
 }
 
-static void on_ttl(struct world *w, const redisReply *reply, int number)
+static void on_keyspace(struct world *w, const struct reply *reply, int number)
 {
+	char line[TEXT_MAX];
+	const char *at;
+	int keys, expires = 0;
+
 	(void)number;
-	if (reply->integer != -1)
-		world_broken(w, INVARIANT_R2, "a key ends in %lld ms",
-			     reply->integer);
+	snprintf(line, sizeof(line), "\ndb%d:", w->database);
+	at = strstr(reply_text(reply), line);
+	if (at)
+		sscanf(at + strlen(line), "keys=%d,expires=%d", &keys,
+		       &expires);
+	if (expires > 0)
+		world_broken(w, INVARIANT_R2, "%d keys end by themselves",
+			     expires);
 }
 
 /* FNV-1a: what is to be mixed has a position-independent sum. */
@@ -201,24 +210,28 @@ static uint32_t hash_of(const char *text)
 	return hash;
 }
 
-static void on_digest(struct world *w, const redisReply *reply, int hash)
+static void on_digest(struct world *w, const struct reply *reply, int hash)
 {
 	const char *digest =
-		reply->elements == 1 ? reply_text(reply->element[0]) : "";
+		reply->count == 1 ? reply_text(&reply->items[0]) : "";
 
+	w->digests_due--;
 	w->digest +=
 		random_mix((uint64_t)(uint32_t)hash << 32 | hash_of(digest));
 }
 
-static void on_keys(struct world *w, const redisReply *reply, int wants_digest)
+static void on_keys(struct world *w, const struct reply *reply,
+		    int wants_digest)
 {
 	char key[TEXT_MAX];
 	size_t skip = strlen(world_key(w, key)) + 1;
 
-	/* Other worlds have spoken since. */
-	world_select(w);
-	for (size_t i = 0; i < reply->elements; i++) {
-		const char *name = reply_text(reply->element[i]);
+	if (wants_digest) { /* other worlds have spoken since */
+		world_select(w);
+		w->digests_due += (int)reply->count - 1;
+	}
+	for (size_t i = 0; i < reply->count; i++) {
+		const char *name = reply_text(&reply->items[i]);
 
 		if (strncmp(name, key, skip - 1) != 0 ||
 		    !(is_of_all(name + skip) || is_of_run(w, name + skip) ||
@@ -226,8 +239,6 @@ static void on_keys(struct world *w, const redisReply *reply, int wants_digest)
 		      is_of_definition(w, name + skip)))
 			world_broken(w, INVARIANT_R1, "key %s is nobody's",
 				     name);
-		connection_sendf(w->connection, "PTTL %s", name);
-		expect(w, on_ttl, 0);
 		if (!wants_digest)
 			continue;
 		connection_sendf(w->connection, "DEBUG DIGEST-VALUE %s", name);
@@ -250,7 +261,7 @@ static void ask(struct world *w, on_reply_fn *on_reply, int number,
 	va_start(args, fmt);
 	vsnprintf(command, sizeof(command), fmt, args);
 	va_end(args);
-	connection_say(w->connection, command);
+	connection_sendf(w->connection, "%s", command);
 	expect(w, on_reply, number);
 }
 
@@ -326,7 +337,10 @@ void scan(struct world *w)
 	for (int i = 0; i < DEFINITIONS; i++)
 		ask(w, scan_definition, i, "HGET %s:def:%s runs", key,
 		    w->model.definitions[i].shape->digest);
+	connection_sendf(w->connection, "INFO keyspace");
+	expect(w, on_keyspace, 0);
 	connection_sendf(w->connection, "KEYS *");
 	expect(w, on_keys, w->wants_digest);
+	w->digests_due += w->wants_digest;
 	w->wants_digest = false;
 }

@@ -20,12 +20,12 @@ static struct model_step *step_named(struct world *w, const char *run,
 	return &(*r)->steps[step[0] - 'a'];
 }
 
-static const char *item_text(const redisReply *reply, size_t i)
+static const char *item_text(const struct reply *reply, size_t i)
 {
-	return reply_text(reply->element[i]);
+	return reply_text(&reply->items[i]);
 }
 
-static long number_in(const redisReply *fields, const char *name)
+static long number_in(const struct reply *fields, const char *name)
 {
 	const char *text = reply_field(fields, name);
 
@@ -59,17 +59,17 @@ static size_t live_in(const struct world *w, int queue, bool is_held)
 	return count;
 }
 
-void scan_stream(struct world *w, const redisReply *reply, int queue)
+void scan_stream(struct world *w, const struct reply *reply, int queue)
 {
-	for (size_t i = 0; i < reply->elements; i++) {
-		const redisReply *fields = reply->element[i]->element[1];
+	for (size_t i = 0; i < reply->count; i++) {
+		const struct reply *fields = &reply->items[i].items[1];
 		const char *run = reply_field(fields, "run");
 		const char *step = reply_field(fields, "step");
 		struct model_run *r;
 		struct model_step *named, *s = NULL;
 		struct entry entry;
 
-		entry_read(item_text(reply->element[i], 0), &entry);
+		entry_read(item_text(&reply->items[i], 0), &entry);
 		named = step_named(w, run ? run : "", step ? step : "", &r);
 		if (named)
 			s = model_step_at(r, queue, entry);
@@ -85,11 +85,11 @@ void scan_stream(struct world *w, const redisReply *reply, int queue)
 				     named ? step_state_name(named->state)
 					   : "gone");
 	}
-	scan_count(w, INVARIANT_S9, "entries of a queue", reply->elements,
+	scan_count(w, INVARIANT_S9, "entries of a queue", reply->count,
 		   live_in(w, queue, false));
 }
 
-void scan_pending(struct world *w, const redisReply *reply, int queue)
+void scan_pending(struct world *w, const struct reply *reply, int queue)
 {
 	size_t count = 0;
 
@@ -106,12 +106,12 @@ void scan_pending(struct world *w, const redisReply *reply, int queue)
 				continue;
 			name_entry(entry, s->entry);
 			name_worker(worker, s->holder);
-			for (size_t p = 0; p < reply->elements; p++)
+			for (size_t p = 0; p < reply->count; p++)
 				is_found =
 					is_found ||
-					(strcmp(item_text(reply->element[p], 0),
+					(strcmp(item_text(&reply->items[p], 0),
 						entry) == 0 &&
-					 strcmp(item_text(reply->element[p], 1),
+					 strcmp(item_text(&reply->items[p], 1),
 						worker) == 0);
 			if (!is_found)
 				world_broken(w, INVARIANT_R3,
@@ -122,26 +122,26 @@ void scan_pending(struct world *w, const redisReply *reply, int queue)
 	}
 	if (!reply_is_error(reply))
 		scan_count(w, INVARIANT_R3, "pending entries of a queue",
-			   reply->elements, count);
+			   reply->count, count);
 }
 
-void scan_consumers(struct world *w, const redisReply *reply, int queue)
+void scan_consumers(struct world *w, const struct reply *reply, int queue)
 {
-	for (size_t i = 0; i < reply->elements && w->phase == PHASE_OVER; i++)
+	for (size_t i = 0; i < reply->count && w->phase == PHASE_OVER; i++)
 		world_broken(w, INVARIANT_R3,
 			     "queue %d still knows consumer %s", queue,
-			     reply_field(reply->element[i], "name"));
+			     reply_field(&reply->items[i], "name"));
 }
 
 /* --- runs -------------------------------------------------------------------
  */
 
-void scan_run(struct world *w, const redisReply *reply, int number)
+void scan_run(struct world *w, const struct reply *reply, int number)
 {
 	check_run(w, &w->model.runs[number], reply);
 }
 
-static void check_output(struct world *w, const redisReply *hash,
+static void check_output(struct world *w, const struct reply *hash,
 			 const char *field, const char *expected,
 			 enum invariant id)
 {
@@ -152,7 +152,7 @@ static void check_output(struct world *w, const redisReply *hash,
 			     got ? got : "", expected);
 }
 
-void scan_output(struct world *w, const redisReply *reply, int number)
+void scan_output(struct world *w, const struct reply *reply, int number)
 {
 	const struct model_run *r = &w->model.runs[number];
 	char text[TEXT_MAX], field[TEXT_MAX];
@@ -171,11 +171,11 @@ void scan_output(struct world *w, const redisReply *reply, int number)
 			     INVARIANT_S15);
 		count += (s->output != 0) + (s->memo != 0);
 	}
-	scan_count(w, INVARIANT_R1, "outputs of a run", reply->elements / 2,
+	scan_count(w, INVARIANT_R1, "outputs of a run", reply->count / 2,
 		   count);
 }
 
-void scan_log(struct world *w, const redisReply *reply, int number)
+void scan_log(struct world *w, const struct reply *reply, int number)
 {
 	const struct model_run *r = &w->model.runs[number];
 
@@ -196,14 +196,14 @@ void scan_log(struct world *w, const redisReply *reply, int number)
 				     "nothing is kept of %s of run %d", field,
 				     r->number);
 	}
-	scan_count(w, INVARIANT_S12, "what attempts left", reply->elements / 2,
+	scan_count(w, INVARIANT_S12, "what attempts left", reply->count / 2,
 		   (size_t)r->log_count);
 }
 
 /* --- indexes ----------------------------------------------------------------
  */
 
-void scan_delayed(struct world *w, const redisReply *reply, int number)
+void scan_delayed(struct world *w, const struct reply *reply, int number)
 {
 	size_t expected = 0;
 
@@ -215,7 +215,7 @@ void scan_delayed(struct world *w, const redisReply *reply, int number)
 		for (int k = 0; r->number && k < r->shape->count; k++)
 			expected += r->steps[k].state == DELAYED;
 	}
-	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+	for (size_t i = 0; i + 1 < reply->count; i += 2) {
 		const char *member = item_text(reply, i);
 		int64_t score = strtoll(item_text(reply, i + 1), NULL, 10);
 		char run[27] = "";
@@ -232,17 +232,17 @@ void scan_delayed(struct world *w, const redisReply *reply, int number)
 			world_broken(w, s ? INVARIANT_S13 : INVARIANT_S14,
 				     "%s is due at %" PRId64, member, score);
 	}
-	scan_count(w, INVARIANT_S9, "delayed", reply->elements / 2, expected);
+	scan_count(w, INVARIANT_S9, "delayed", reply->count / 2, expected);
 }
 
-void scan_index(struct world *w, const redisReply *reply, int state)
+void scan_index(struct world *w, const struct reply *reply, int state)
 {
 	size_t expected = 0;
 
 	for (int i = 0; i < RUNS_MAX; i++)
 		expected += w->model.runs[i].number &&
 			    (int)w->model.runs[i].state == state;
-	for (size_t i = 0; i < reply->elements; i++) {
+	for (size_t i = 0; i < reply->count; i++) {
 		struct model_run *r = model_run_find(
 			&w->model, number_of_run(item_text(reply, i)));
 
@@ -252,11 +252,10 @@ void scan_index(struct world *w, const redisReply *reply, int state)
 				     item_text(reply, i),
 				     run_state_name((enum run_state)state));
 	}
-	scan_count(w, INVARIANT_M2, "runs in an index", reply->elements,
-		   expected);
+	scan_count(w, INVARIANT_M2, "runs in an index", reply->count, expected);
 }
 
-void scan_finished(struct world *w, const redisReply *reply, int number)
+void scan_finished(struct world *w, const struct reply *reply, int number)
 {
 	size_t expected = 0;
 
@@ -264,7 +263,7 @@ void scan_finished(struct world *w, const redisReply *reply, int number)
 	for (int i = 0; i < RUNS_MAX; i++)
 		expected += w->model.runs[i].number &&
 			    w->model.runs[i].state != RUN_RUNNING;
-	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+	for (size_t i = 0; i + 1 < reply->count; i += 2) {
 		struct model_run *r = model_run_find(
 			&w->model, number_of_run(item_text(reply, i)));
 
@@ -274,16 +273,16 @@ void scan_finished(struct world *w, const redisReply *reply, int number)
 				     "run %s did not finish then",
 				     item_text(reply, i));
 	}
-	scan_count(w, INVARIANT_M2, "finished runs", reply->elements / 2,
+	scan_count(w, INVARIANT_M2, "finished runs", reply->count / 2,
 		   expected);
 }
 
 /* Members of a set that are numbered names; a bit for each. */
-void scan_queue_set(struct world *w, const redisReply *reply, int paused)
+void scan_queue_set(struct world *w, const struct reply *reply, int paused)
 {
 	unsigned got = 0;
 
-	for (size_t i = 0; i < reply->elements; i++)
+	for (size_t i = 0; i < reply->count; i++)
 		got |= 1u << number_behind(item_text(reply, i), 1);
 	if (got != (paused ? w->model.paused : w->model.queues))
 		world_broken(w, paused ? INVARIANT_S21 : INVARIANT_M2,
@@ -291,7 +290,7 @@ void scan_queue_set(struct world *w, const redisReply *reply, int paused)
 			     got);
 }
 
-void scan_keys(struct world *w, const redisReply *reply, int number)
+void scan_keys(struct world *w, const struct reply *reply, int number)
 {
 	char key[TEXT_MAX], run[TEXT_MAX];
 	size_t expected = 0;
@@ -307,11 +306,11 @@ void scan_keys(struct world *w, const redisReply *reply, int number)
 			world_broken(w, INVARIANT_S2, "key %d is of run %s", i,
 				     got ? got : "none");
 	}
-	scan_count(w, INVARIANT_S2, "idempotency keys", reply->elements / 2,
+	scan_count(w, INVARIANT_S2, "idempotency keys", reply->count / 2,
 		   expected);
 }
 
-void scan_counters(struct world *w, const redisReply *reply, int number)
+void scan_counters(struct world *w, const struct reply *reply, int number)
 {
 	(void)number;
 	for (int i = 0; i < COUNTERS; i++) {
@@ -325,7 +324,7 @@ void scan_counters(struct world *w, const redisReply *reply, int number)
 	}
 }
 
-void scan_dead(struct world *w, const redisReply *reply, int number)
+void scan_dead(struct world *w, const struct reply *reply, int number)
 {
 	size_t expected = 0;
 
@@ -333,8 +332,8 @@ void scan_dead(struct world *w, const redisReply *reply, int number)
 	for (int i = 0; i < RUNS_MAX; i++)
 		for (int k = 0; k < STEPS_MAX && w->model.runs[i].number; k++)
 			expected += w->model.runs[i].steps[k].letter.is_there;
-	for (size_t i = 0; i < reply->elements; i++) {
-		const redisReply *fields = reply->element[i]->element[1];
+	for (size_t i = 0; i < reply->count; i++) {
+		const struct reply *fields = &reply->items[i].items[1];
 		const char *history = reply_field(fields, "history");
 		struct model_run *r;
 		struct model_step *s =
@@ -357,5 +356,5 @@ void scan_dead(struct world *w, const redisReply *reply, int number)
 				     reply_field(fields, "step"),
 				     reply_field(fields, "attempts"), count);
 	}
-	scan_count(w, INVARIANT_S12, "dead letters", reply->elements, expected);
+	scan_count(w, INVARIANT_S12, "dead letters", reply->count, expected);
 }

@@ -44,9 +44,8 @@ static void begin(struct shrinker *s, const struct action *actions, int count)
 				  .number = f->number,
 				  .database = f->database};
 
-	freeReplyObject(
-		connection_ask(f->connection, "SELECT %d", f->database));
-	freeReplyObject(connection_ask(f->connection, "FLUSHDB"));
+	connection_ask(f->connection, "SELECT %d", f->database);
+	connection_ask(f->connection, "FLUSHDB");
 	world_init(&s->world, &o);
 	s->world.script = actions;
 	s->world.script_count = count;

@@ -1,6 +1,8 @@
 -- The simulated clock: what stands between the library and Redis when it is
 -- simulated. Each call brings the time as its last argument; whatever in
--- Redis depends on a clock is answered by that one.
+-- Redis depends on a clock is answered by that one. What the library keeps of
+-- the memory is of another world's time: it is asked for anew where the time
+-- is negative; else there is some left.
 
 local simulated_now
 
@@ -56,6 +58,9 @@ local simulated = {
   end,
   PTTL = function(key)
     local ends = redis.call('HGET', simulated_expiry(key), key)
+    if ends and tonumber(ends) <= simulated_now then
+      return -2
+    end
     return ends and tonumber(ends) - simulated_now or redis.call('PTTL', key)
   end,
 }
@@ -69,8 +74,10 @@ local function simulated_call(command, ...)
 end
 
 local function simulated_clock(args)
-  simulated_now = tonumber(table.remove(args))
-  memory.asked_at = math.huge -- of another world's call: asked anew
+  local time = tonumber(table.remove(args))
+  simulated_now = math.abs(time)
+  memory.asked_at = time < 0 and math.huge or simulated_now
+  memory.is_left = true
   return simulated_call
 end
 

@@ -57,7 +57,7 @@ const char *invariant_sentence(enum invariant id)
 
 const char *world_key(const struct world *w, char text[TEXT_MAX])
 {
-	snprintf(text, TEXT_MAX, "treadle:{w%d}", w->database);
+	snprintf(text, TEXT_MAX, "treadle:{w%d}", w->number);
 	return text;
 }
 
@@ -144,7 +144,7 @@ void world_tell(struct world *w, const char *fmt, ...)
 /* --- turns ------------------------------------------------------------------
  */
 
-void world_on_emptied(struct world *w, const redisReply *reply, int number)
+void world_on_emptied(struct world *w, const struct reply *reply, int number)
 {
 	(void)number;
 	if (reply_is_error(reply))
@@ -219,7 +219,7 @@ static void chaos_turn(struct world *w)
 
 	for (int i = 0; i < TRIES; i++) {
 		if (w->script ? !next_scripted(w, &a)
-			      : w->trace_count >= w->temper.chaos_actions) {
+			      : w->acted >= w->temper.chaos_actions) {
 			enter(w, PHASE_HEAL);
 			return;
 		}
@@ -230,6 +230,7 @@ static void chaos_turn(struct world *w)
 			return;
 		}
 		if (world_do(w, &a)) {
+			w->acted++;
 			world_note(w, &a);
 			return;
 		}
@@ -286,6 +287,8 @@ static void quiet_turn(struct world *w)
 
 void world_turn(struct world *w)
 {
+	if (w->phase == PHASE_OVER)
+		return; /* its last answers are on their way */
 	begin_turn(w);
 	w->turns++;
 	w->true_ms += w->turns % 3;
@@ -301,5 +304,5 @@ void world_turn(struct world *w)
 
 bool world_is_over(const struct world *w)
 {
-	return w->phase == PHASE_OVER || w->has_failed;
+	return (w->phase == PHASE_OVER && w->digests_due == 0) || w->has_failed;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "action.h"
+#include "actors.h"
 #include "connection.h"
 #include "model.h"
 #include "temper.h"
@@ -14,55 +15,8 @@
  * actors, what ought to be there (the model) and what happened so far. One
  * seed decides all of it. Worlds know nothing of each other.
  */
-#define HANDS_MAX 6
-#define ACTORS_MAX 8
-#define COORDINATORS_MAX 3
-#define ORDERS_MAX 6
-#define HELD_UP_MAX 8
 #define TRACE_MAX 2048
 #define SAID_MAX 2
-
-/* A step in a worker's hands. */
-struct hand {
-	enum { HAND_FREE, HAND_GIVEN, HAND_BUSY, HAND_ENDING } state;
-	struct item item;
-	enum function end; /* how it ends, once that is decided */
-	bool is_stopped;
-};
-
-struct worker {
-	int number; /* its identity; 0: none yet */
-	bool is_registered, is_frozen, is_leaving;
-	unsigned queues, unreconciled; /* bits */
-	int64_t lease_ms, read_until;  /* true time; 0: no read is blocked */
-	struct hand hands[HANDS_MAX];
-};
-
-/* A read that Redis may still serve although nobody waits for it. */
-struct left_read {
-	int number;
-	unsigned queues;
-	int64_t until;
-};
-
-/* Who reads in this turn: new entries, or his own pending ones. */
-struct reading {
-	int number;
-	unsigned queues;
-	bool is_past;
-};
-
-/* A submission, from the wish to its acknowledgement. */
-struct order {
-	enum { ORDER_FREE, ORDER_OPEN } state;
-	bool is_undefined;
-	struct item item;
-};
-
-struct coordinator {
-	int number;
-	int64_t offset_seen, paused_until; /* true time */
-};
 
 /* A call that was sent, and whether anybody waits for its answer. */
 struct said {
@@ -95,7 +49,7 @@ struct world {
 	enum phase phase;
 	int phase_turns, turns, since_scan, scan_every;
 	struct action trace[TRACE_MAX];
-	int trace_count;
+	int trace_count, acted; /* in chaos: without what befell all worlds */
 	struct action current;
 	struct said said[SAID_MAX];
 	int said_count;
@@ -103,7 +57,9 @@ struct world {
 	struct worker *reader;  /* who hears of this turn's read */
 	struct reading reading;
 	struct left_read left_read;
+	struct look look; /* of this turn */
 	bool wants_digest, wants_restart, is_gone;
+	int digests_due; /* answers that go into it */
 	bool has_read;   /* since the last sweep: a consumer may be left */
 	uint64_t digest; /* of the data, at the end of chaos and at the end */
 
@@ -135,7 +91,7 @@ bool world_is_over(const struct world *w);
 void world_broken(struct world *w, enum invariant id, const char *fmt, ...)
 	PRINTF(3, 4);
 void world_select(struct world *w); /* its database */
-void world_on_emptied(struct world *w, const redisReply *reply, int number);
+void world_on_emptied(struct world *w, const struct reply *reply, int number);
 void world_tell(struct world *w, const char *fmt, ...) PRINTF(2, 3);
 const char *world_key(const struct world *w, char text[TEXT_MAX]);
 
