@@ -31,16 +31,47 @@ static void command_attempt(struct command *c, const struct step_ref *ref)
 
 /* --- beginning attempts -------------------------------------------------- */
 
+/*
+ * What is unread of an answer that begins with the time, and whose items stand
+ * one behind the other.
+ */
+struct unread {
+	int64_t now;
+	const struct reply *items;
+	size_t count;
+};
+
+static bool unread_init(struct unread *u, const struct reply *reply)
+{
+	if (reply->count == 0 || reply->items[0].type != REPLY_INTEGER)
+		return false;
+	*u = (struct unread){reply->items[0].integer, reply->items + 1,
+			     reply->count - 1};
+	return true;
+}
+
+/* The next so many, or NULL where there are fewer. */
+static const struct reply *unread_cut(struct unread *u, size_t count)
+{
+	const struct reply *items = u->items;
+
+	if (count > u->count)
+		return NULL;
+	u->items += count;
+	u->count -= count;
+	return items;
+}
+
 static struct slice text_or_empty(const struct reply *reply)
 {
 	return reply->type == REPLY_TEXT ? reply->text : SLICE("");
 }
 
-/* "<attempt> <attempts before> <recoveries> <generation>" */
-static bool read_counts(struct slice text, struct taken *t)
+/* "<attempt> <attempts before> <recoveries> <generation> <texts to come>" */
+static bool read_counts(struct slice text, struct taken *t, int *texts)
 {
 	int *fields[] = {&t->attempt, &t->attempt_base, &t->recoveries,
-			 &t->generation};
+			 &t->generation, texts};
 	int64_t number;
 
 	for (size_t i = 0; i < countof(fields); i++) {
@@ -71,29 +102,42 @@ static bool read_take_word(const struct reply *item, struct taken *t)
 }
 
 /* digest, counts, then where the step reads any: memo, input, outputs */
-static bool read_taken(const struct reply *item, int64_t now, struct taken *t)
+static bool read_begun(struct unread *u, struct taken *t)
 {
-	const struct reply *fields = item->items;
+	const struct reply *head = unread_cut(u, 2), *texts;
+	int count;
 
-	*t = (struct taken){.now = now,
-			    .digest = SLICE(""),
-			    .memo = SLICE(""),
-			    .input = SLICE("")};
-	if (item->type != REPLY_ARRAY)
-		return read_take_word(item, t);
-	if (item->count < 2 || fields[0].type != REPLY_TEXT ||
-	    !read_counts(fields[1].text, t))
+	if (!head || head[0].type != REPLY_TEXT ||
+	    !read_counts(head[1].text, t, &count))
+		return false;
+	texts = unread_cut(u, (size_t)count);
+	if (!texts || count == 1)
 		return false;
 	t->code = TAKE_RUN;
-	t->digest = fields[0].text;
-	if (item->count > 2)
-		t->memo = text_or_empty(&fields[2]);
-	if (item->count > 3)
-		t->input = text_or_empty(&fields[3]);
-	if (item->count > 4) {
-		t->reads = fields + 4;
-		t->reads_count = item->count - 4;
-	}
+	t->digest = head[0].text;
+	if (count == 0)
+		return true;
+	t->memo = text_or_empty(&texts[0]);
+	t->input = text_or_empty(&texts[1]);
+	t->reads = texts + 2;
+	t->reads_count = (size_t)count - 2;
+	return true;
+}
+
+static struct taken taken_at(int64_t now)
+{
+	return (struct taken){.now = now,
+			      .digest = SLICE(""),
+			      .memo = SLICE(""),
+			      .input = SLICE("")};
+}
+
+static bool read_taken(struct unread *u, struct taken *t)
+{
+	*t = taken_at(u->now);
+	if (u->count == 0 || !read_take_word(u->items, t))
+		return read_begun(u, t);
+	unread_cut(u, 1);
 	return true;
 }
 
@@ -101,24 +145,24 @@ static bool read_take(struct store_call *call, const struct reply *reply,
 		      const struct redis_failure *failure)
 {
 	struct store *s = call->store;
+	struct unread unread;
 
 	if (failure) {
 		call->to.take(call->arg, NULL, 0, failure);
 		return true;
 	}
-	if (reply->count != call->count + 1 ||
-	    reply->items[0].type != REPLY_INTEGER)
+	if (!unread_init(&unread, reply))
 		return false;
 	if (s->taken_size < call->count) {
 		s->taken_size = call->count;
 		s->taken =
 			xrealloc(s->taken, s->taken_size * sizeof(*s->taken));
 	}
-	for (size_t i = 0; i < call->count; i++) {
-		if (!read_taken(&reply->items[i + 1], reply->items[0].integer,
-				&s->taken[i]))
+	for (size_t i = 0; i < call->count; i++)
+		if (!read_taken(&unread, &s->taken[i]))
 			return false;
-	}
+	if (unread.count > 0)
+		return false;
 	call->to.take(call->arg, s->taken, call->count, NULL);
 	return true;
 }
@@ -154,10 +198,10 @@ const char *end_code_text(enum end_code code)
 	return end_codes[code];
 }
 
-static bool read_end(const struct reply *item, enum end_code *code)
+static bool read_end(struct slice word, enum end_code *code)
 {
 	for (size_t i = 0; i < countof(end_codes); i++) {
-		if (slice_is(item->text, end_codes[i])) {
+		if (slice_is(word, end_codes[i])) {
 			*code = (enum end_code)i;
 			return true;
 		}
@@ -182,7 +226,7 @@ static bool read_ends(struct store_call *call, const struct reply *reply,
 			xrealloc(s->codes, s->codes_size * sizeof(*s->codes));
 	}
 	for (size_t i = 0; i < call->count; i++)
-		if (!read_end(&reply->items[i], &s->codes[i]))
+		if (!read_end(reply->items[i].text, &s->codes[i]))
 			return false;
 	call->to.end(call->arg, s->codes, call->count, NULL);
 	return true;
@@ -200,32 +244,31 @@ static void send_ends(struct store *s, enum store_function f, struct command *c,
 	store_send(s, c, &call, -1);
 }
 
-/* A code or, with an heir, [code, its step, now, item as of take]. */
-static bool read_committed(const struct reply *item, struct committed *c)
+/* A code or, with an heir, "<code> <its step>" and what take would answer. */
+static bool read_committed(struct unread *u, struct committed *c)
 {
-	const struct reply *fields = item->items;
+	const struct reply *item = unread_cut(u, 1);
 
-	c->heir = SLICE("");
-	if (item->type != REPLY_ARRAY)
-		return read_end(item, &c->code);
-	if (item->count != 4 || fields[1].type != REPLY_TEXT ||
-	    fields[2].type != REPLY_INTEGER || fields[3].type != REPLY_ARRAY ||
-	    !read_end(&fields[0], &c->code))
+	if (!item)
 		return false;
-	c->heir = fields[1].text;
-	return read_taken(&fields[3], fields[2].integer, &c->taken);
+	c->heir = item->text;
+	if (!read_end(slice_cut(&c->heir, ' '), &c->code))
+		return false;
+	c->taken = taken_at(u->now);
+	return c->heir.len == 0 || read_begun(u, &c->taken);
 }
 
 static bool read_complete(struct store_call *call, const struct reply *reply,
 			  const struct redis_failure *failure)
 {
 	struct store *s = call->store;
+	struct unread unread;
 
 	if (failure) {
 		call->to.complete(call->arg, NULL, 0, failure);
 		return true;
 	}
-	if (reply->type != REPLY_ARRAY || reply->count != call->count)
+	if (!unread_init(&unread, reply))
 		return false;
 	if (s->committed_size < call->count) {
 		s->committed_size = call->count;
@@ -234,8 +277,10 @@ static bool read_complete(struct store_call *call, const struct reply *reply,
 				 s->committed_size * sizeof(*s->committed));
 	}
 	for (size_t i = 0; i < call->count; i++)
-		if (!read_committed(&reply->items[i], &s->committed[i]))
+		if (!read_committed(&unread, &s->committed[i]))
 			return false;
+	if (unread.count > 0)
+		return false;
 	call->to.complete(call->arg, s->committed, call->count, NULL);
 	return true;
 }

@@ -24,6 +24,9 @@ end
 
 -- Whether this item may have an heir: `is_open`; `name` will be the one it got.
 local function offer_heir(offer, queue, entry, kind)
+  if offer.may_begin == nil then
+    offer.may_begin = is_live(offer.p, offer.worker) and has_memory(offer.now)
+  end
   if offer.paused[queue] == nil then
     offer.paused[queue] =
       call('SISMEMBER', offer.p .. 'paused', queue) == 1
@@ -92,26 +95,24 @@ end
 
 -- The answer to a commit repeated after a lost reply: the heir is told again,
 -- if it still is with this worker.
-local function answer_again(p, entry, id, name, digest, offer)
-  local graph = definition.get(p, digest)
+local function answer_again(answer, p, entry, id, name, digest, offer)
+  local n, graph = #answer + 1, definition.get(p, digest)
+  answer[n] = 'DUPLICATE'
   local heir, text
   if graph then
     heir, text = step.heir(p, id, graph, name, entry)
   end
-  if not heir then
-    return 'DUPLICATE'
-  end
   local _, attempt, recoveries, _, holder = record.read(text)
-  if holder ~= offer.worker then
-    return 'DUPLICATE'
+  if heir and holder == offer.worker then
+    answer[n] = 'DUPLICATE ' .. heir
+    add_later(answer, p, id, p .. 'run:' .. id, heir, digest,
+      graph.steps[heir], attempt, recoveries)
   end
-  return { 'DUPLICATE', heir, offer.now, later_item(p, id, heir, digest,
-    graph.steps[heir], attempt, recoveries) }
 end
 
--- Commits one checkpoint, args[i] to args[i + 6]. Returns the answer, and
--- whether it was committed.
-local function complete_one(batch, args, i, offer)
+-- Commits one checkpoint, args[i] to args[i + 6], and adds what became of it
+-- to the answer. Returns whether it was committed.
+local function complete_one(batch, answer, args, i, offer)
   local p = batch.p
   local queue, entry, id, name, attempt =
     args[i], args[i + 1], args[i + 2], args[i + 3], args[i + 4]
@@ -123,12 +124,17 @@ local function complete_one(batch, args, i, offer)
   if held ~= entry or made ~= attempt or holder ~= offer.worker then
     local why = v[1] and refusal(batch, text, entry, 'done',
       tonumber(attempt)) or 'GONE'
-    return why == 'DUPLICATE' and args[i + 6] == '1' and
-      answer_again(p, entry, id, name, v[2], offer) or why
+    if why == 'DUPLICATE' and args[i + 6] == '1' then
+      answer_again(answer, p, entry, id, name, v[2], offer)
+    else
+      answer[#answer + 1] = why
+    end
+    return false
   end
   local graph = definition.get(p, v[2])
   if not graph then
-    return 'GONE'
+    answer[#answer + 1] = 'GONE'
+    return false
   end
   local of = graph.steps[name]
   offer.is_open, offer.name = false, nil
@@ -144,18 +150,22 @@ local function complete_one(batch, args, i, offer)
   end
   if not offer.name then
     finish_entry(batch, queue, entry)
-    return 'COMMITTED', true
+    answer[#answer + 1] = 'COMMITTED'
+    return true
   end
-  return { 'COMMITTED', offer.name, offer.now,
-    first_item(p, id, v[2], graph.steps[offer.name]) }, true
+  local heir = graph.steps[offer.name]
+  answer[#answer + 1] = heir.inherited
+  add_first(answer, p, id, key, v[2], heir)
+  return true
 end
 
 -- Commits checkpoints, and queues the steps that are now ready.
 -- WORKER (QUEUE ENTRY RUN STEP ATTEMPT OUTPUT HEIR)... HEIR is 1 if the worker
--- would go on with a successor at once, else 0. Returns for each COMMITTED;
--- DUPLICATE (this very attempt had been: the reply was lost); FENCED (somebody
--- else owns the step); CANCELLED; GONE (there is no such run). With an heir
--- it is [COMMITTED or DUPLICATE, its step, now, item as of take].
+-- would go on with a successor at once, else 0. Returns the time, then for each
+-- COMMITTED; DUPLICATE (this very attempt had been: the reply was lost); FENCED
+-- (somebody else owns the step); CANCELLED; GONE (there is no such run). With
+-- an heir it is "COMMITTED <its step>" or "DUPLICATE <its step>", and behind
+-- it stands the item of take.
 -- Afterwards, if COMMITTED: the output never changes; successors whose needs
 -- are met are ready, but for the heir, which is running under the entry; a run
 -- without steps left is done; without an heir the entry is gone.
@@ -164,13 +174,10 @@ function step.complete(p, args)
   local now, now_text = clock()
   local batch = batch_new(p)
   local offer = { p = p, worker = args[1], now = now, now_text = now_text,
-    ending = ' ' .. args[1] .. ' ' .. now_text,
-    may_begin = is_live(p, args[1]) and has_memory(now), paused = {} }
-  local answer, done = {}, 0
+    ending = ' ' .. args[1] .. ' ' .. now_text, paused = {} }
+  local answer, done = { now }, 0
   for i = 2, #args, 7 do
-    local is_done
-    answer[#answer + 1], is_done = complete_one(batch, args, i, offer)
-    if is_done then
+    if complete_one(batch, answer, args, i, offer) then
       done = done + 1
     end
   end

@@ -78,7 +78,7 @@ function inspect.status(p, args)
   for i, name in ipairs(in_order(of.graph)) do
     steps[i] = status_step(p, id, of, name)
   end
-  local input = run.input(p, id)
+  local input = run.input(p, id, p .. 'run:' .. id)
   input = input and #input <= OUTPUT_MAX and json.msgpack(input)
   return json.object('run', json.text(id), 'state', json.text(state),
     'workflow', json.text(of.workflow), 'definition', json.text(of.def),

@@ -15,9 +15,9 @@ end
 -- one, and it spares them a key while they wait.
 run.INPUT_SMALL = 64
 
--- The input of a run, or false.
-function run.input(p, id)
-  return call('HGET', p .. 'run:' .. id, 'input') or
+-- The input of a run, or false; key is that of its hash.
+function run.input(p, id, key)
+  return call('HGET', key, 'input') or
     call('HGET', p .. 'out:' .. id, '.input')
 end
 

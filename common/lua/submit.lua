@@ -36,24 +36,13 @@ local function find_by_key(p, key, content)
 end
 
 -- What one submission says; the deadline is that of the workflow if 0.
--- The list of what goes into the hash serves all runs of a call.
+-- The list of what goes into the hash serves all runs of a call. What steps
+-- read of it stands in front, because Redis looks for a field from there.
 local function create(batch, id, digest, graph, input, key, deadline, now,
     now_text)
-  local p, fields, n = batch.p, batch.fields, 8
+  local p, fields, n = batch.p, batch.fields, 4
   fields[1], fields[2] = 'state', graph.begun
-  fields[3], fields[4] = 'workflow', graph.name
-  fields[5], fields[6] = 'def', digest
-  fields[7], fields[8] = 'submitted_at', now_text
-  if key ~= '' then
-    fields[n + 1], fields[n + 2] = 'key', key
-    n = n + 2
-  end
-  if deadline > 0 then
-    local due = text_of(now + deadline)
-    fields[n + 1], fields[n + 2] = 'deadline_at', due
-    n = n + 2
-    run.schedule(p, id .. '/', due)
-  end
+  fields[3], fields[4] = 'def', digest
   for i = 1, #graph.roots do
     local name = graph.roots[i]
     local of = graph.steps[name]
@@ -66,6 +55,19 @@ local function create(batch, id, digest, graph, input, key, deadline, now,
   elseif input ~= '' then
     fields[n + 1], fields[n + 2] = 'input', input
     n = n + 2
+  end
+  fields[n + 1], fields[n + 2] = 'workflow', graph.name
+  fields[n + 3], fields[n + 4] = 'submitted_at', now_text
+  n = n + 4
+  if key ~= '' then
+    fields[n + 1], fields[n + 2] = 'key', key
+    n = n + 2
+  end
+  if deadline > 0 then
+    local due = text_of(now + deadline)
+    fields[n + 1], fields[n + 2] = 'deadline_at', due
+    n = n + 2
+    run.schedule(p, id .. '/', due)
   end
   call('HSET', p .. 'run:' .. id, unpack(fields, 1, n))
   enter_index(batch, 'running', id)
@@ -97,7 +99,9 @@ local function check_submissions(args)
     if #args[i] ~= RUN_ID_LENGTH then
       complain('USAGE', 'a run id has %d characters', RUN_ID_LENGTH)
     end
-    to_number(args[i + 4], 'DEADLINE_MS')
+    if args[i + 4] ~= '0' then -- the usual one
+      to_number(args[i + 4], 'DEADLINE_MS')
+    end
   end
 end
 

@@ -1,34 +1,43 @@
 -- Beginning attempts: treadle_take.
 
--- What a step reads, put behind the item: HGET for each, because the reply of
--- an HMGET costs Lua more than the calls it saves.
-local function add_reads(p, run_id, of, item)
-  local key = p .. 'out:' .. run_id
-  item[4] = of.input and run.input(p, run_id)
+-- An item of the answer: the digest of the definition; the counts, "<attempt>
+-- <attempts that don't count> <recoveries> <generation> <texts that follow>";
+-- and these, what the step reads: memo, input, output of each step before it.
+-- The items stand in the answer one behind the other, since a list for each
+-- would cost 4000 instructions.
+
+-- HGET for each, because the reply of an HMGET costs Lua more than the calls
+-- it saves.
+local function add_reads(answer, p, run_id, key, of, memo)
+  local n = #answer
+  answer[n + 1] = memo
+  answer[n + 2] = of.input and run.input(p, run_id, key) or false
+  local out = of.reads[1] and p .. 'out:' .. run_id
   for i = 1, #of.reads do
-    item[4 + i] = call('HGET', key, of.reads[i])
+    answer[n + 2 + i] = call('HGET', out, of.reads[i])
   end
 end
 
--- The item of a first attempt of which nothing is to be remembered.
-local function first_item(p, run_id, digest, of)
-  local item = { digest, '1 0 0 0' }
-  if of.input or of.reads[1] then
-    item[3] = false
-    add_reads(p, run_id, of, item)
+-- Adds the item of a first attempt of which nothing is to be remembered.
+local function add_first(answer, p, run_id, key, digest, of)
+  local n = #answer
+  answer[n + 1], answer[n + 2] = digest, of.counts
+  if of.texts > 0 then
+    add_reads(answer, p, run_id, key, of, false)
   end
-  return item
 end
 
--- The item of any other attempt, with what earlier tries have left.
-local function later_item(p, run_id, name, digest, of, attempt, recoveries)
-  local again = call('HGET', p .. 'run:' .. run_id, 'again:' .. name)
+-- Adds that of any other attempt, with what earlier tries have left.
+local function add_later(answer, p, run_id, key, name, digest, of, attempt,
+    recoveries)
+  local again = call('HGET', key, 'again:' .. name)
   local base, generation = string.match(again or '0 0', '^(%d+) (%d+)$')
-  local item = { digest,
-    attempt .. ' ' .. base .. ' ' .. recoveries .. ' ' .. generation,
-    call('HGET', p .. 'out:' .. run_id, '.memo:' .. name) }
-  add_reads(p, run_id, of, item)
-  return item
+  local n = #answer
+  answer[n + 1] = digest
+  answer[n + 2] = attempt .. ' ' .. base .. ' ' .. recoveries .. ' ' ..
+    generation .. ' ' .. 2 + #of.reads
+  add_reads(answer, p, run_id, key, of,
+    call('HGET', p .. 'out:' .. run_id, '.memo:' .. name))
 end
 
 local SUSPECT_AFTER = 3 -- recoveries; fewer where a step may have fewer
@@ -68,8 +77,9 @@ local function put_off(batch, queue, entry, run_id, name, text, now)
 end
 
 -- Begins an attempt that is not the plain first one, or finds it begun by
--- this very worker (its reply was lost). Returns the item of the answer.
-local function take_later(batch, id, queue, entry, run_id, name, text, now)
+-- this very worker (its reply was lost). Returns as take_one.
+local function take_later(batch, answer, id, queue, entry, run_id, name, text,
+    now)
   local p = batch.p
   local key = p .. 'run:' .. run_id
   local v = call('HMGET', key, 'state', 'def')
@@ -100,18 +110,20 @@ local function take_later(batch, id, queue, entry, run_id, name, text, now)
       record.running(attempt, recoveries, entry, id, now))
     count(batch, 'attempts')
   end
-  return later_item(p, run_id, name, v[2], graph.steps[name], attempt,
+  add_later(answer, p, run_id, key, name, v[2], graph.steps[name], attempt,
     recoveries)
 end
 
--- Begins one attempt. Returns the item of the answer. A step is ready only
--- while its run is running, so the record alone says that it may begin.
-local function take_one(batch, id, queue, entry, run_id, name, now)
+-- Begins one attempt: adds its item to the answer, or returns the word that
+-- stands for it. A step is ready only while its run is running, so the record
+-- alone says that it may begin.
+local function take_one(batch, answer, id, queue, entry, run_id, name, now)
   local p = batch.p
   local key, field = p .. 'run:' .. run_id, 'step:' .. name
   local text = call('HGET', key, field)
   if text ~= 'ready 0 0 ' .. entry then
-    return take_later(batch, id, queue, entry, run_id, name, text, now)
+    return take_later(batch, answer, id, queue, entry, run_id, name, text,
+      now)
   end
   local digest = call('HGET', key, 'def')
   local graph = digest and definition.get(p, digest)
@@ -121,15 +133,13 @@ local function take_one(batch, id, queue, entry, run_id, name, now)
   end
   call('HSET', key, field, 'running 1 0 ' .. entry .. ' ' .. id .. ' ' .. now)
   count(batch, 'attempts')
-  return first_item(p, run_id, digest, graph.steps[name])
+  add_first(answer, p, run_id, key, digest, graph.steps[name])
 end
 
 -- Begins attempts at entries that XREADGROUP delivered.
--- WORKER (QUEUE ENTRY RUN STEP)... Returns [now, item...]; an item is
--- DROPPED (not current, or put off: the entry is gone), PAUSED (its queue is: the step is
--- back in it), LOST (the worker is: nothing has happened), or [digest,
--- "<attempt> <attempts that don't count> <recoveries> <generation>", memo,
--- input, output of each step that it reads...], without what is not read.
+-- WORKER (QUEUE ENTRY RUN STEP)... Returns the time, then for each an item, or
+-- a word: DROPPED (not current, or put off: the entry is gone), PAUSED (its
+-- queue is: the step is back in it), LOST (the worker is: nothing has happened).
 -- Afterwards: what is not DROPPED, PAUSED or LOST is running, by this worker.
 function step.take(p, args)
   check_items(args, 4)
@@ -143,16 +153,18 @@ function step.take(p, args)
     if paused[queue] == nil then
       paused[queue] = call('SISMEMBER', p .. 'paused', queue) == 1
     end
+    local word
     if is_lost then
-      answer[#answer + 1] = 'LOST'
+      word = 'LOST'
     elseif paused[queue] then
       step.put_back(batch, queue, args[i + 1], args[i + 2], args[i + 3], false,
         now)
-      answer[#answer + 1] = 'PAUSED'
+      word = 'PAUSED'
     else
-      answer[#answer + 1] = take_one(batch, id, queue, args[i + 1],
-        args[i + 2], args[i + 3], now_text)
+      word = take_one(batch, answer, id, queue, args[i + 1], args[i + 2],
+        args[i + 3], now_text)
     end
+    answer[#answer + 1] = word
   end
   batch_end(batch)
   return answer

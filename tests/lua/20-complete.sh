@@ -49,7 +49,7 @@ is 'and is ready once' "$(state_of "$r" d),$(redis XLEN "$P:queue:q")" ready,1
 is 'an entry of no run is dropped' \
 	"$(call take w1 q 1-1 "$(run_id 9)" a | sed -n 2p)" DROPPED
 is 'a completion of no run finds it gone' \
-	"$(call complete w1 q 1-1 "$(run_id 9)" a 1 x 0)" GONE
+	"$(call complete w1 q 1-1 "$(run_id 9)" a 1 x 0 | sed 1d)" GONE
 call pause q >/dev/null
 take w1
 is 'a paused queue lets nothing begin' "$(sed -n 2p <<<"$TAKEN")" PAUSED

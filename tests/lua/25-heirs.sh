@@ -29,15 +29,15 @@ for w in w1 w2 w3 w4 w5 w6; do register $w >/dev/null; done
 start 1 w1
 r=$RUN_HERE
 said=$(complete w1 one 1)
-is 'the answer names the heir' "$(sed -n '1,2p' <<<"$said")" $'COMMITTED\nb'
-is 'and is that of take' "$(sed -n '4,5p' <<<"$said")" $'chain\n1 0 0 0'
-is 'with what it reads' "$(sed -n 8p <<<"$said")" one
+is 'the answer names the heir' "$(sed -n 1p <<<"$said")" 'COMMITTED b'
+is 'and is that of take' "$(sed -n '2,3p' <<<"$said")" $'chain\n1 0 0 0 3'
+is 'with what it reads' "$(sed -n 6p <<<"$said")" one
 is 'it runs under the same entry' \
 	"$(field "$r" step:b | cut -d ' ' -f 1-5)" "running 1 0 $ENTRY w1"
 is 'which stays pending' "$(pending) $(redis XLEN "$P:queue:q")" '1 1'
 is 'the attempt is counted' "$(redis HGET "$P:counters" attempts)" 2
 is 'a repeat, after a lost reply, names it again' \
-	"$(complete w1 one 1 | sed -n '1,2p;4,5p')" $'DUPLICATE\nb\nchain\n1 0 0 0'
+	"$(complete w1 one 1 | sed -n 1,3p)" $'DUPLICATE b\nchain\n1 0 0 0 3'
 is 'nobody else hears of it' "$(complete w2 one 1)" DUPLICATE
 is 'nor one that does not ask' "$(complete w1 one 0)" DUPLICATE
 is 'and it is begun once' "$(redis HGET "$P:counters" attempts)" 2
@@ -119,14 +119,15 @@ is 'what has ended so has no heir' "$(complete w6 one 1)" DUPLICATE
 r=$(run_id 9)
 call submit "$r" diamond '' '' 0 >/dev/null
 take w6
-is 'of several, the first is the heir' "$(complete w6 x 1 | sed -n 2p)" b
+is 'of several, the first is the heir' "$(complete w6 x 1 | sed -n 1p)" 'COMMITTED b'
 is 'the others are queued' "$(state_of "$r" b) $(state_of "$r" c)" \
 	'running ready'
 STEP=b
 is 'a join that waits is no heir' "$(complete w6 x 1)" COMMITTED
 take w2
 is 'a join whose last need is done is one' \
-	"$(complete w2 x 1 | sed -n 2p) $(state_of "$r" d)" 'd running'
+	"$(complete w2 x 1 | sed -n 1p) $(state_of "$r" d)" \
+	'COMMITTED d running'
 STEP=d
 complete w2 x 1 >/dev/null
 is 'the run is done' "$(field "$r" state)" 'done 0'
@@ -143,11 +144,11 @@ define long "$(graph 4 '["a"]' "$(printf '%s,%s,%s,%s' \
 r=$(run_id 10)
 call submit "$r" long '' '' 0 >/dev/null
 take w3
-is 'one heir' "$(complete w3 x 1 | sed -n 2p)" b
+is 'one heir' "$(complete w3 x 1 | sed -n 1p)" 'COMMITTED b'
 STEP=b
 is 'exec is no heir of what had no exec slot' "$(complete w3 x 1)" COMMITTED
 take w3
-is 'but of exec' "$(complete w3 x 1 | sed -n 2p)" d
+is 'but of exec' "$(complete w3 x 1 | sed -n 1p)" 'COMMITTED d'
 lose w3 >/dev/null
 is 'the last of them is recovered' \
 	"$(field "$r" step:d | cut -d ' ' -f 1-3)" 'ready 0 1'

@@ -58,7 +58,8 @@ take w1
 fail_step w1 -1 >/dev/null
 is 'a dead step fails its run' "$(field "$r" state)" 'failed 3'
 is 'what runs beside it goes on' "$(state_of "$r" "${left[2]}")" running
-is 'and its result is kept' "$(call complete w1 q "${left[@]}" y 0)" COMMITTED
+is 'and its result is kept' \
+	"$(call complete w1 q "${left[@]}" y 0 | sed 1d)" COMMITTED
 is 'for a retry' "$(redis HGET "$P:out:$r" "${left[2]}")" y
 is 'but leads nowhere' "$(redis XLEN "$P:queue:q"),$(field "$r" state)" \
 	'0,failed 2'

@@ -97,7 +97,7 @@ is 'it waits, and nothing is counted' \
 	"$(field "$s" step:a | cut -d ' ' -f 1-3)" 'delayed 0 1'
 is 'its entry is gone' "$(redis XLEN "$P:queue:q")" 1
 is 'what was begun before its answer was lost goes on' \
-	"$(call take w7 q "$ENTRY" "$r" a | sed -n 3p)" '1 0 1 0'
+	"$(call take w7 q "$ENTRY" "$r" a | sed -n 3p)" '1 0 1 0 2'
 redis ZADD "$P:delayed" 1 "$s/a" >/dev/null
 call promote c1 1000 100 >/dev/null
 lose w7 >/dev/null

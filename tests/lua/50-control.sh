@@ -36,7 +36,7 @@ is 'but from a step it has' \
 	"$(call retry "$r" b | query '.steps | join(",")')" b,d
 take w1
 is 'attempts go on counting, the old ones apart, in a new generation' \
-	"$STEP $(sed -n 3p <<<"$TAKEN")" 'b 3 2 0 1'
+	"$STEP $(sed -n 3p <<<"$TAKEN")" 'b 3 2 0 1 2'
 complete w1 >/dev/null
 take w1
 complete w1 >/dev/null

@@ -86,9 +86,10 @@ take_again() {
 	read -r ATTEMPT _ < <(sed -n 3p <<<"$TAKEN")
 }
 
-complete() { # WORKER [OUTPUT [HEIR]]
+# complete WORKER [OUTPUT [HEIR]]: the answer without the time before it.
+complete() {
 	call complete "$1" q "$ENTRY" "$RUN" "$STEP" "$ATTEMPT" "${2:-x}" \
-		"${3:-0}"
+		"${3:-0}" | sed 1d
 }
 
 fail_step() { # WORKER DELAY_MS [CLASS] [LOG]

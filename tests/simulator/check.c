@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,9 +70,8 @@ static enum invariant broken_by(const struct said *s, int i, const char *got)
 }
 
 static void check_word(struct world *w, const struct said *s, int i,
-		       const struct reply *reply)
+		       const char *got)
 {
-	const char *got = reply_text(reply);
 	const char *expected = s->answer.items[i].word;
 
 	world_tell(w, " -> %s", got);
@@ -82,15 +82,27 @@ static void check_word(struct world *w, const struct said *s, int i,
 			     *got ? got : "something else");
 }
 
-/* --- take -------------------------------------------------------------------
+/* --- take and complete ------------------------------------------------------
+ * Their answers begin with the time; the items stand one behind the other.
  */
 
+struct unread {
+	const struct reply *reply;
+	size_t at;
+};
+
+static const char *next_text(struct unread *u)
+{
+	return u->at < u->reply->count ? reply_text(&u->reply->items[u->at++])
+				       : "";
+}
+
 /* One payload of an answer; what is left out is as good as nothing. */
-static void check_payload(struct world *w, const struct reply *item, size_t i,
+static void check_payload(struct world *w, struct unread *u, size_t end,
 			  char kind, uint32_t payload)
 {
 	char text[TEXT_MAX];
-	const char *got = i < item->count ? reply_text(&item->items[i]) : "";
+	const char *got = u->at < end ? next_text(u) : "";
 
 	if (strcmp(got, name_payload(text, kind, payload)) != 0)
 		world_broken(w, INVARIANT_S15,
@@ -114,62 +126,83 @@ static void check_counts(struct world *w, const char *expected, const char *got)
 		     expected, got);
 }
 
-/* What is begun: [digest, counts, memo, input, outputs...]. */
+/* What is begun: digest, counts and how many texts follow, and these. */
 static void check_begun(struct world *w, const struct item_answer *a,
-			const struct reply *item)
+			struct unread *u)
 {
-	if (strcmp(reply_text(&item->items[0]), a->digest) != 0)
+	const char *digest = next_text(u), *got = next_text(u);
+	const char *texts = strrchr(got, ' ');
+	char counts[TEXT_MAX];
+	size_t end;
+
+	if (strcmp(digest, a->digest) != 0)
 		world_broken(w, INVARIANT_S3, "take gave definition %s, not %s",
-			     reply_text(&item->items[0]), a->digest);
-	check_counts(w, a->count, reply_text(&item->items[1]));
-	check_payload(w, item, 2, 'm', a->memo);
-	check_payload(w, item, 3, 'i', a->input);
+			     digest, a->digest);
+	snprintf(counts, sizeof(counts), "%.*s", texts ? (int)(texts - got) : 0,
+		 got);
+	check_counts(w, a->count, counts);
+	end = u->at + (texts ? strtoul(texts, NULL, 10) : 0);
+	check_payload(w, u, end, 'm', a->memo);
+	check_payload(w, u, end, 'i', a->input);
 	for (int k = 0; k < a->reads_count; k++)
-		check_payload(w, item, 4 + (size_t)k, 'o', a->reads[k]);
+		check_payload(w, u, end, 'o', a->reads[k]);
+	u->at = end;
 }
 
 static void check_taken(struct world *w, const struct said *s, int i,
-			const struct reply *item)
+			struct unread *u)
 {
 	const struct item_answer *a = &s->answer.items[i];
+	const char *got = next_text(u);
 
-	if (!a->digest || item->type != REPLY_ARRAY || item->count < 2)
-		check_word(w, s, i, item);
-	else
-		check_begun(w, a, item);
+	if (!a->digest || isupper((unsigned char)*got)) {
+		check_word(w, s, i, got);
+		return;
+	}
+	u->at--;
+	check_begun(w, a, u);
 }
 
-/* An end that began another step: [word, step, now, item as of take]. */
-static void check_heir(struct world *w, const struct said *s, int i,
-		       const struct reply *reply)
+/* An end, or "<end> <step>" of one that began another, and its item. */
+static void check_completed(struct world *w, const struct said *s, int i,
+			    struct unread *u)
 {
 	const struct item_answer *a = &s->answer.items[i];
-	char name[TEXT_MAX];
+	const char *got = next_text(u), *heir = strchr(got, ' ');
+	char name[TEXT_MAX], word[TEXT_MAX];
 
-	if (reply->type != REPLY_ARRAY || reply->count != 4 || a->heir < 0 ||
-	    strcmp(reply_text(&reply->items[1]), name_step(name, a->heir))) {
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(got, " "), got);
+	if (!heir && a->heir < 0) {
+		check_word(w, s, i, word);
+	} else if (!heir || a->heir < 0 ||
+		   strcmp(heir + 1, name_step(name, a->heir)) != 0) {
 		world_broken(w, INVARIANT_S20,
-			     "complete was to begin step %c, not %s",
+			     "complete was to begin step %c, not%s",
 			     a->heir < 0 ? '-' : 'a' + a->heir,
-			     reply->count > 1 ? reply_text(&reply->items[1])
-					      : "any");
-		return;
+			     heir ? heir : " any");
+	} else {
+		check_word(w, s, i, word);
+		check_begun(w, a, u);
 	}
-	check_word(w, s, i, &reply->items[0]);
-	check_begun(w, a, &reply->items[3]);
 }
 
-static void check_take(struct world *w, const struct said *s,
-		       const struct reply *reply)
+static void check_begins(struct world *w, const struct said *s,
+			 const struct reply *reply)
 {
-	if (reply->count != (size_t)s->call.count + 1 ||
-	    reply->items[0].integer != w->model.now) {
-		world_broken(w, INVARIANT_A1, "take has answered %zu items",
-			     reply->count);
-		return;
+	struct unread u = {reply, 1};
+
+	if (reply->count == 0 || reply->items[0].integer != w->model.now)
+		world_broken(w, INVARIANT_A1, "%s has not told the time",
+			     call_name(s->call.function));
+	for (int i = 0; i < s->call.count && !w->has_failed; i++) {
+		if (s->call.function == CALL_take)
+			check_taken(w, s, i, &u);
+		else
+			check_completed(w, s, i, &u);
 	}
-	for (int i = 0; i < s->call.count; i++)
-		check_taken(w, s, i, &reply->items[i + 1]);
+	if (!w->has_failed && u.at != reply->count)
+		world_broken(w, INVARIANT_A1, "%s has answered %zu items",
+			     call_name(s->call.function), reply->count);
 }
 
 /* --- other answers ----------------------------------------------------------
@@ -181,13 +214,8 @@ static void check_words(struct world *w, const struct said *s,
 	if (reply->count != (size_t)s->answer.count)
 		world_broken(w, INVARIANT_A1, "%s has answered %zu items",
 			     call_name(s->call.function), reply->count);
-	for (size_t i = 0; i < reply->count && !w->has_failed; i++) {
-		if (s->answer.items[i].heir >= 0 ||
-		    reply->items[i].type == REPLY_ARRAY)
-			check_heir(w, s, (int)i, &reply->items[i]);
-		else
-			check_word(w, s, (int)i, &reply->items[i]);
-	}
+	for (size_t i = 0; i < reply->count && !w->has_failed; i++)
+		check_word(w, s, (int)i, reply_text(&reply->items[i]));
 }
 
 static bool has_entry(const struct reply *list, struct entry entry)
@@ -213,7 +241,7 @@ static void check_beat(struct world *w, const struct said *s,
 			     reply->count);
 		return;
 	}
-	check_word(w, s, 0, &reply->items[0]);
+	check_word(w, s, 0, reply_text(&reply->items[0]));
 	stops = &reply->items[2];
 	paused = &reply->items[3];
 	if (is_word(s->answer.items[0].word, "LOST"))
@@ -297,14 +325,14 @@ void check_answer(struct world *w, const struct said *s,
 			     call_name(s->call.function), reply->text.data);
 		return;
 	}
-	if (s->call.function == CALL_take)
-		check_take(w, s, reply);
+	if (s->call.function == CALL_take || s->call.function == CALL_complete)
+		check_begins(w, s, reply);
 	else if (s->call.function == CALL_heartbeat)
 		check_beat(w, s, reply);
 	else if (reply->type == REPLY_ARRAY)
 		check_words(w, s, reply);
 	else if (reply->type == REPLY_STATUS)
-		check_word(w, s, 0, reply);
+		check_word(w, s, 0, reply_text(reply));
 	else
 		check_json(w, s, reply);
 }
