@@ -82,7 +82,7 @@ fuzz_bin := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*.c))
 bench_bin := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 helper_bin := $(patsubst tests/helpers/%.c,$(OUT)/helpers/%, \
 	$(wildcard tests/helpers/*.c))
-storm_bin := $(addprefix $(OUT)/storm/,effect stamp aof disk.so clock.so)
+storm_bin := $(addprefix $(OUT)/storm/,effect api stamp aof disk.so clock.so)
 lua_src := $(patsubst %,common/lua/%.lua,head record json run recent submit \
 	worker step take complete fail release timer reclaim control inspect \
 	list stats mend tidy register)
@@ -159,7 +159,7 @@ $(OUT)/helpers/%: $(OBJ)/tests/helpers/%.o $(OUT)/libtreadle.a
 	$(call quiet,LINK,$@)$(link) -o $@ $^ $(common_libs) $(coordinator_libs)
 
 # The storm shares no code with what it judges, and no sanitizer slows it.
-$(OUT)/storm/%: tests/storm/%.c
+$(OUT)/storm/%: tests/storm/%.c tests/storm/ledger.h
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) -std=c11 -D_GNU_SOURCE -O1 $(WARNINGS) -o $@ $<
 
@@ -185,6 +185,7 @@ $(OUT)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@)$(link) -fsanitize=fuzzer -o $@ $^ $(common_libs)
 
+storms: $(programs) $(OUT)/helpers/fault_proxy $(storm_bin)
 built: $(programs) $(unit_bin) $(helper_bin) $(storm_bin) \
 	$(OUT)/simulator $(LUA)/simulated.lua
 benches: $(programs) $(bench_bin)

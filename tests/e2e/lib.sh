@@ -296,15 +296,18 @@ end_all() {
 	done
 }
 
-# Redis goes last: what stops may still have something to say to it.
+# Redis goes last, and before it what leads to it (PROXY): what stops may still
+# have something to say.
 end_programs() {
 	local pid others=()
 	for pid in ${order[@]+"${order[@]}"}; do
 		[ -n "${running[$pid]:-}" ] && [ "$pid" != "$REDIS" ] &&
-			others+=("$pid")
+			[ "$pid" != "${PROXY:-}" ] && others+=("$pid")
 	done
 	[ ${#others[@]} = 0 ] || end_all "${others[@]}"
-	[ -z "$REDIS" ] || [ -z "${running[$REDIS]:-}" ] || end_all "$REDIS"
+	for pid in ${PROXY:-} $REDIS; do
+		[ -z "${running[$pid]:-}" ] || end_all "$pid"
+	done
 }
 
 show_logs() {

@@ -1,14 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Workers and coordinators are killed: nothing is lost, and soon it goes on.
+# Workers, coordinators and producers are killed: nothing is lost, and soon it goes on.
 . "$(dirname "$0")/lib.sh"
 
+PRODUCERS_DIE=50
 begin_world --appendfsync always
 begin_load 30
-for i in $(counted 300); do
+for i in $(counted 150); do
 	kill_worker
-	[ $((i % 15)) != 0 ] || kill_coordinator
-	rest 40
+	kill_worker
+	[ $((i % 8)) != 0 ] || kill_coordinator
+	rest 50
 done
 verdict 'workers are killed'
+ok 'producers found what others had submitted and not heard of' \
+	[ "$(figure found)" -gt 0 ]
 done_testing

@@ -3,6 +3,7 @@
 # Redis is killed again and again, each write synced: nothing is lost, all come back.
 . "$(dirname "$0")/lib.sh"
 
+PRODUCERS_DIE=20
 begin_world --appendfsync always
 begin_load 30
 for i in $(counted 60); do

@@ -24,5 +24,6 @@ fsync_of() {
 fsync_of always 0 yes 20 300
 fsync_of everysec 2000 '' 20 700
 COMMITS_MIN=1
+EXCUSED=fsync-never
 fsync_of no -1 '' 3 300
 done_testing

@@ -42,11 +42,13 @@ kind == "nemesis" && $1 == "fault" {
 # The acknowledgements of a session come in the order of its intents.
 kind == "producer" && $1 == "intent" {
 	intents[$2, ++intent_count[$2]] = $3
+	intent_at[$2, intent_count[$2]] = $4
 	intended[$3] = 1
 }
 kind == "producer" && $1 == "acked" {
 	acked[$3] = intents[$2, ++acked_count[$2]]
 	acked_at[$3] = $4
+	said_at[$3] = intent_at[$2, acked_count[$2]]
 	acked_order[++acks] = $3
 	if (acked[$3] in id_of_key && id_of_key[acked[$3]] != $3 && !cut_count)
 		violation("S2", "key " acked[$3] " was given " \
@@ -312,6 +314,8 @@ kind == "dump" && $1 == "hash" {
 		if ($3 == "state") {
 			split($4, word, " ")
 			state_there[id] = word[1]
+		} else if ($3 == "submitted_at") {
+			submitted_there[id] = $4
 		} else if ($3 == "workflow") {
 			workflow_there[id] = $4
 		} else if ($3 == "key") {
@@ -366,6 +370,19 @@ function is_excused(at,    i)
 	return 0
 }
 
+# S2: what was acknowledged under a key is the run of that key, though it may
+# have been another producer who had submitted it, and died.
+function check_key(id)
+{
+	if (!(id in is_there) || acked[id] == "")
+		return
+	if (run_of_key[acked[id]] != id)
+		violation("S2", "key " acked[id] " was given " id ", and has " \
+			run_of_key[acked[id]])
+	if (submitted_there[id] < said_at[id])
+		found++
+}
+
 # S1: what was acknowledged is there. What a cut has taken is the last of what
 # was acknowledged before it, and not older than loss_ms.
 function check_acked(    i, id, c, survivor)
@@ -378,6 +395,7 @@ function check_acked(    i, id, c, survivor)
 				break
 		if (id in is_there || id in removed) {
 			survivor[c] = id
+			check_key(id)
 			continue
 		}
 		lost_acked++
@@ -395,6 +413,12 @@ function check_acked(    i, id, c, survivor)
 	}
 }
 
+# Of these the ledger of handlers, and of the API that http steps call, speaks.
+function has_effect(w, step)
+{
+	return step_kind[w, step] == "exec" || step_kind[w, step] == "http"
+}
+
 function check_output(id, step, text,    value, part)
 {
 	value = output_there[id, step]
@@ -408,7 +432,8 @@ function check_output(id, step, text,    value, part)
 		violation("S5", "run " id " step " step ": attempt " part[2] \
 			" committed what attempt " ended_attempt[value] " yielded")
 	# A history that was rolled back may give a fence out twice.
-	if (whole && part[5] in pid_of && pid_of[part[5]] != ended_by[value])
+	if (whole && ended_by[value] != "-" && part[5] in pid_of &&
+	    pid_of[part[5]] != ended_by[value])
 		violation("S5", "run " id " step " step ": worker " part[5] \
 			" committed what worker " ended_by[value] " has done")
 }
@@ -416,11 +441,11 @@ function check_output(id, step, text,    value, part)
 function check_given(id, w,    list, count, i, text)
 {
 	for (w in expect) {
-		if (workflow_there[id] != w || step_kind[w, "join"] != "exec")
+		if (workflow_there[id] != w || !has_effect(w, "join"))
 			continue
 		count = split(needs[w, "join"], list, ",")
 		for (i = 1; i <= count; i++)
-			if (step_kind[w, list[i]] == "exec")
+			if (has_effect(w, list[i]))
 				text = text (text == "" ? "" : ",") \
 					output_there[id, list[i]]
 		if (given[id, "join"] != text && record_there[id, "join"] ~ /^done/)
@@ -453,7 +478,7 @@ function check_run(id,    w, list, count, i, step, text, max)
 		if (history && !was_flushed && text != record[id, step])
 			violation("S10", "run " id " step " step ": the history " \
 				"says " record[id, step] ", Redis " text)
-		if (step_kind[w, step] != "exec")
+		if (!has_effect(w, step))
 			continue
 		if (text ~ /^done /)
 			check_output(id, step, text)
@@ -508,6 +533,7 @@ END {
 	for (name in faults)
 		print "figure", "fault:" name, faults[name]
 	print "figure", "acked", acks + 0
+	print "figure", "found", found + 0
 	print "figure", "runs", there + 0
 	print "figure", "lost", lost + 0
 	print "figure", "lost_acked", lost_acked + 0

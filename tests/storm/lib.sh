@@ -46,8 +46,8 @@ sample() { echo "figure $1 $2" >>"$ledgers/samples"; }
 
 # --- the world ------------------------------------------------------------------
 
-# The workflow of the load; EXTRA is a step more, which `join` needs as well.
-write_workflow() { # [EXTRA_NAME EXTRA]
+# The workflow of the load: a step of each kind, and one that needs them all.
+write_workflow() {
 	local effect="$TREADLE_BUILD/storm/effect" ledger="$ledgers/handler"
 	cat >"$TREADLE_TEST_TMP/storm.yaml" <<-YAML
 		name: storm
@@ -58,10 +58,12 @@ write_workflow() { # [EXTRA_NAME EXTRA]
 		  work: {needs: split, exec: {command: ["$effect", "$ledger", "${EFFECT_MS:-60}", "15"], stdin: "\${.steps.split.output}"}}
 		  more: {needs: split, exec: {command: ["$effect", "$ledger", "10", "0"], stdin: "\${.steps.split.output}"}}
 		  pause: {needs: split, wait: {for: 20ms}}
-		  ${1:-call}: {needs: split, ${2:-"pass: {}"}}
+		  call:
+		    needs: split
+		    http: {url: "http://127.0.0.1:$api_port/\${.run.id}/\${.run.step}/\${.run.attempt}", json: "\${.steps.split.output}"}
 		  join:
-		    needs: [work, more, pause, ${1:-call}]
-		    exec: {command: ["$effect", "$ledger", "0", "0"], stdin: "\${.steps.work.output} \${.steps.more.output}"}
+		    needs: [work, more, pause, call]
+		    exec: {command: ["$effect", "$ledger", "0", "0"], stdin: "\${.steps.work.output} \${.steps.more.output} \${.steps.call.output}"}
 	YAML
 	cat >"$ledgers/graph" <<-GRAPH
 		expect storm done
@@ -69,8 +71,8 @@ write_workflow() { # [EXTRA_NAME EXTRA]
 		step storm work split exec 4 100
 		step storm more split exec 4 100
 		step storm pause split wait 4 100
-		step storm ${1:-call} split other 4 100
-		step storm join work,more,pause,${1:-call} exec 4 100
+		step storm call split http 4 100
+		step storm join work,more,pause,call exec 4 100
 	GRAPH
 }
 
@@ -78,6 +80,7 @@ write_workflow() { # [EXTRA_NAME EXTRA]
 # PRELOAD: libraries that Redis is given. VIA_PROXY: all go through the proxy.
 begin_world() {
 	program storm/effect
+	begin_api
 	write_workflow
 	if [ -n "${PRELOAD:-}" ]; then
 		REDIS_WRAPPER=(env "LD_PRELOAD=$PRELOAD"
@@ -106,6 +109,12 @@ end_world() {
 	REDIS='' COORDINATORS=() WORKERS=()
 }
 
+begin_api() {
+	start api "$TREADLE_BUILD/storm/api" "$ledgers/handler" 40 15
+	until_started "$PID" "log_of $PID | grep -q ."
+	api_port=$(log_of "$PID")
+}
+
 # A worker more; nobody waits for it.
 add_worker() {
 	start worker "$TREADLE_BUILD/treadle-worker" --worker-slots 12 \
@@ -127,8 +136,9 @@ drop_worker() { # PLACE
 # --- load -------------------------------------------------------------------------
 
 # begin_load RUNNING: keeps so many runs in progress, submitted by one producer
-# after the other, until end_load. A producer that fails is followed by one that
-# submits again, under the same keys, what was not acknowledged.
+# after the other, until end_load. A producer that ends is followed by one that
+# submits again, under the same keys, what was not acknowledged. PRODUCERS_DIE: of
+# a hundred submissions so many are cut short, by kill -9.
 begin_load() {
 	: >"$TREADLE_TEST_TMP/load"
 	feed "$1" </dev/null >"$TREADLE_TEST_TMP/feeder.log" 2>&1 &
@@ -150,6 +160,7 @@ acked_count() { grep -c '^acked' "$ledgers/producer"; }
 feed() { # RUNNING
 	local session=0 number=0 again=
 	trap - EXIT INT TERM HUP
+	RANDOM=$((SEED % 32768))
 	while { [ -e "$TREADLE_TEST_TMP/load" ] || [ -n "$again" ]; } && is_running $$; do
 		session=$((session + 1))
 		feed_session "$1"
@@ -157,12 +168,17 @@ feed() { # RUNNING
 }
 
 feed_session() { # RUNNING
-	local fifo=$TREADLE_TEST_TMP/fifo.$session producer fifo_fd done_count
-	mkfifo "$fifo"
+	local fifo=$TREADLE_TEST_TMP/fifo.$session said=$TREADLE_TEST_TMP/said.$session
+	local producer stamp fifo_fd said_fd done_count
+	mkfifo "$fifo" "$said"
+	exec {said_fd}<>"$said" # whoever dies before he opens it
+	"$TREADLE_BUILD/storm/stamp" "$ledgers/producer" "acked $session" \
+		<"$said" {pause_fd}>&- {said_fd}>&- &
+	stamp=$!
 	TREADLE_REDIS_TIMEOUT=10s "$TREADLE_BUILD/treadle" submit \
 		"$TREADLE_TEST_TMP/storm.yaml" \
-		--bulk "$fifo" --key-field key {pause_fd}>&- |
-		"$TREADLE_BUILD/storm/stamp" "$ledgers/producer" "acked $session" &
+		--bulk "$fifo" --key-field key {pause_fd}>&- {said_fd}>&- \
+		>"$said" &
 	producer=$!
 	exec {fifo_fd}<>"$fifo"
 	for key in $again; do submit_line "$key"; done
@@ -175,15 +191,31 @@ feed_session() { # RUNNING
 				number=$((number + 1))
 				submit_line "$SEED-$number"
 			done
+			[ $((RANDOM % 100)) -ge "${PRODUCERS_DIE:-0}" ] ||
+				kill_producer
 		fi
 		rest 30
 	done
+	# What stands in a fifo that nobody has opened yet would be gone.
+	until ! is_running "$producer" ||
+		[[ $(readlink "/proc/$producer/fd/"*) == *"$fifo"* ]]; do
+		rest 10
+	done
 	exec {fifo_fd}>&-
 	wait "$producer"
-	rm -f "$fifo"
+	exec {said_fd}>&-
+	wait "$stamp"
+	rm -f "$fifo" "$said"
 	done_count=$(grep -c "^acked $session " "$ledgers/producer")
 	again=$(awk -v s=$session -v done="$done_count" '$1 == "intent" &&
 		$2 == s && ++n > done { print $3 }' "$ledgers/producer")
+}
+
+# In the middle of what it was just given.
+kill_producer() {
+	rest $((RANDOM % 5))
+	fault producer "$producer"
+	kill -9 "$producer"
 }
 
 submit_line() { # KEY
@@ -209,19 +241,35 @@ kill_coordinator() {
 	crash "$pid"
 	unset "COORDINATORS[$at]"
 	COORDINATORS=("${COORDINATORS[@]}")
+	add_coordinator
+}
+add_coordinator() {
 	TREADLE_COORDINATOR_LISTEN=127.0.0.1:0 start coordinator \
 		"$TREADLE_BUILD/treadle-coordinator"
 	COORDINATORS+=("$PID")
 }
 
-# Told to stop, and replaced; who does not stop within the limit fails the test.
+# The oldest is told to stop, and replaced.
+replace_coordinator() {
+	local pid=${COORDINATORS[0]}
+	fault coordinator-term "$pid"
+	COORDINATORS=("${COORDINATORS[@]:1}")
+	until_started "$pid" "log_of $pid | grep -q ."
+	stop "$pid" 30
+	[ "$STATUS" = 0 ] || is "coordinator $pid stops well" "$STATUS" 0
+	add_coordinator
+}
+
+# The oldest is told to stop, and replaced; who does not stop within the limit
+# fails the test. Before it has said a word it may still be this very shell.
 replace_worker() {
-	pick_worker
+	VICTIM=${fleet[0]}
+	until_started "$VICTIM" "log_of $VICTIM | grep -q ."
 	fault term "$VICTIM"
 	kill -TERM "$VICTIM"
 	add_worker
 	stopping+=("$VICTIM")
-	drop_worker "$AT"
+	drop_worker 0
 }
 stopping=()
 until_stopped() {
@@ -306,8 +354,9 @@ begin_proxy() {
 	until_started "$PID" "log_of $PID | grep -q ' '"
 	read -r proxy_port proxy_control < <(log_of "$PID")
 	export TREADLE_REDIS_URL=redis://127.0.0.1:$proxy_port/0
-	exec {control_fd}<>"/dev/tcp/127.0.0.1/$proxy_control"
+	open_control
 }
+open_control() { exec {control_fd}<>"/dev/tcp/127.0.0.1/$proxy_control"; }
 
 # order WORD...: what the proxy shall do; its answer in ANSWER.
 order() {
@@ -326,6 +375,49 @@ order() {
 rules() {
 	order rules
 	printf %s "$ANSWER"
+}
+
+# Of the next replies to each CALL so many are lost, by that chance.
+lose() { # COUNT PERCENT CALL...
+	local call
+	for call in "${@:3}"; do order "rule lose $call $1 $2"; done
+}
+left() { # CALL...: how many replies to them are yet to be lost
+	rules | awk -v names=" $* " 'index(names, " " $2 " ") { n += $3 }
+		END { print n + 0 }'
+}
+
+# provoke LANES "CALL..." COMMAND...: in so many loops at once, each of which
+# knows its own number as $lane, until no reply to these calls is to be lost.
+provoke() {
+	local lane pid
+	for lane in $(seq "$1"); do
+		provoke_lane "$2" "${@:3}" </dev/null \
+			>"$TREADLE_TEST_TMP/provoke.${#order[@]}.log" 2>&1 &
+		pid=$!
+		running[$pid]=provoker
+		log_files[$pid]=$TREADLE_TEST_TMP/provoke.${#order[@]}.log
+		order+=("$pid")
+		provokers+=("$pid")
+	done
+}
+provokers=()
+provoke_lane() { # CALLS COMMAND...
+	trap - EXIT INT TERM HUP
+	open_control
+	while is_running $$ && [ "$(left "$1")" != 0 ]; do
+		"${@:2}" || exit
+	done
+}
+until_provoked() { # SECONDS
+	local pid
+	for pid in "${provokers[@]}"; do
+		wait_until "! is_running $pid" "$1"
+		reap "$pid"
+		[ "$STATUS" = 0 ] ||
+			is "what provokes replies, pid $pid" "$STATUS" 0
+	done
+	provokers=()
 }
 
 # --- the verdict ------------------------------------------------------------------
@@ -399,7 +491,22 @@ verdict() {
 	ok "$1: there was something to be judged" \
 		[ "$(figure commits)" -gt "${COMMITS_MIN:-50}" ]
 	is "$1: no handler is left" "$(leftover)" ''
+	is "$1: the doctor finds nothing" "$(examined)" ''
 	report "$1"
+}
+
+# What the doctor finds, but for what this storm has set itself (EXCUSED), how
+# fast the machine is, and names of workers that the next sweep will forget.
+examined() {
+	TREADLE_REDIS_TIMEOUT=30s treadle doctor --json >"$ledgers/doctor" \
+		2>"$TREADLE_TEST_TMP/said"
+	grep -q '^{"errors":' "$ledgers/doctor" || cat "$TREADLE_TEST_TMP/said"
+	jq -r --arg excused \
+		"slow-answer slow-function consumer-stray ${EXCUSED:-}" '
+		select(.id) | select(.id as $id |
+			$excused | split(" ") | index($id) | not) |
+		[.id, .run, .step, .key, .entry, .found] |
+		map(strings) | join(" ")' "$ledgers/doctor" | head -n 10
 }
 
 # R5: handlers that began, never ended, and live.

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Replies to what operators say are lost, after it was done: they say it again, and hear the same.
+. "$(dirname "$0")/lib.sh"
+
+CALLS='cancel retry forget drop pause resume mend find status list dead logs queues workers'
+MANY=$((100 * SCALE))
+LANES=4
+VIA_PROXY=yes
+export TREADLE_REDIS_TIMEOUT=60s
+begin_world --appendfsync always
+# Queues that can be paused without harm.
+start worker "$TREADLE_BUILD/treadle-worker" --worker-queues \
+	"$(seq -s, -f 'side%g' $LANES)"
+until_started "$PID" "is_registered $PID"
+begin_load 10
+mkdir "$TREADLE_TEST_TMP/operators"
+cd "$TREADLE_TEST_TMP/operators" || exit 1
+for lane in $(seq $LANES); do
+	cat >"fails-$lane.yaml" <<-YAML
+		name: fails-$lane
+		steps:
+		  only: {retry: {attempts: 1}, exec: {command: ["false"]}}
+	YAML
+	cat >"waits-$lane.yaml" <<-YAML
+		name: waits-$lane
+		steps:
+		  only: {wait: {for: 1h}}
+	YAML
+	printf 'expect %s\n' "fails-$lane any" "waits-$lane cancelled" \
+		>>"$ledgers/graph"
+done
+
+submit_some() { # WORKFLOW: its runs into ids
+	mapfile -t ids < <(yes '{}' | head -n 20 |
+		treadle submit "$1.yaml" --bulk - 2>/dev/null)
+	[ ${#ids[@]} = 20 ]
+}
+cancel_some() {
+	submit_some "waits-$lane" && treadle cancel "${ids[@]}"
+}
+until_dead() {
+	until [ "$(treadle dead --workflow "fails-$lane" --json |
+		jq -s 'map(select(.entry)) | length')" = 20 ]; do
+		is_running $$ || return
+		pause
+	done
+	true
+}
+bury_some() {
+	submit_some "fails-$lane" && until_dead &&
+		treadle dead retry --workflow "fails-$lane" --yes && until_dead &&
+		treadle dead drop --workflow "fails-$lane" --yes &&
+		treadle forget "${ids[@]}"
+}
+pause_some() {
+	treadle pause "side$lane" && treadle resume "side$lane"
+}
+# Keys of runs that never were.
+mend_some() {
+	local i
+	for i in $(seq 50); do
+		echo "HSET ${PREFIX}keys stray-$lane-$i 01m80000000000000000000000"
+	done | redis >/dev/null
+	treadle doctor --data --repair
+	[ "$(redis HKEYS "${PREFIX}keys" | grep -c "^stray-$lane-")" = 0 ]
+}
+look_around() {
+	local run
+	run=$(treadle list --workflow storm --limit 1 --json | jq -r '.run // empty')
+	[ -n "$run" ] && treadle status "${run:0:24}" && treadle logs "$run" &&
+		treadle dead && treadle queues && treadle workers
+}
+
+# shellcheck disable=SC2086 # a list of words
+lose "$MANY" 60 $CALLS
+provoke $LANES cancel cancel_some
+provoke $LANES 'retry drop forget' bury_some
+provoke $LANES 'pause resume' pause_some
+provoke 2 mend mend_some
+provoke $((4 * LANES)) 'find status list dead logs queues workers' look_around
+until_provoked 250
+is 'each reply that was to be lost was' "$(rules | awk '$3 > 0')" ''
+is 'each call of the library is in one of these storms' \
+	"$(sed -n "s/^CALLS='\(.*\)'/\1/p" "$STORM"/4?-*.sh | tr ' ' '\n' |
+		grep -v '^xread' | sort)" \
+	"$(sed -n 's/^FUNCTION(\([a-z]*\),.*/\1/p' \
+		"$ROOT/include/treadle/functions.def" | sort)"
+verdict 'replies to operators are lost'
+done_testing
