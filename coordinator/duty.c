@@ -9,11 +9,11 @@
 
 #define RETRY_MS 1000
 #define FAREWELL_MS 500
-#define ARGUMENTS_MAX 5
+#define ARGUMENTS_MAX (3 + DUTY_MORE_MAX)
 
 /* The arguments of all duties begin alike. */
 struct arguments {
-	char texts[4][24];
+	char texts[ARGUMENTS_MAX][24];
 	struct slice slices[ARGUMENTS_MAX];
 	size_t count;
 };
@@ -27,19 +27,12 @@ static struct slice number(char text[24], int64_t value)
 static void arguments_fill(struct arguments *a, const struct duty *d,
 			   int64_t lead_ms)
 {
-	const struct config *config = d->coordinator->config;
-
 	a->slices[0] = slice_of(d->coordinator->id);
-	a->slices[1] = number(a->texts[0], lead_ms);
-	a->slices[2] = number(a->texts[1], d->kind->limit);
+	a->slices[1] = number(a->texts[1], lead_ms);
+	a->slices[2] = number(a->texts[2], d->kind->limit);
 	a->count = 3;
-	if (d->valid_until)
-		a->slices[a->count++] = number(a->texts[2], d->valid_until);
-	if (d->kind->function != STORE_sweep)
-		return;
-	a->slices[3] = number(a->texts[2], config->coordinator.retention);
-	a->slices[4] = number(a->texts[3], config->coordinator.retention_runs);
-	a->count = 5;
+	for (size_t i = 0; i < d->more_count; i++, a->count++)
+		a->slices[a->count] = number(a->texts[a->count], d->more[i]);
 }
 
 static void begin(struct duty *d)

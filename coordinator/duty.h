@@ -19,6 +19,7 @@ struct coordinator;
 struct duty;
 
 #define DUTY_LATER INT64_MAX /* nothing is due: to keep the lead is enough */
+#define DUTY_MORE_MAX 2
 
 struct duty_kind {
 	const char *name; /* of the role, as in the key `lead:<role>` */
@@ -41,13 +42,13 @@ struct duty {
 	struct coordinator *coordinator;
 	uv_timer_t timer;
 	int64_t lead_ms;
-	int64_t valid_until; /* Redis' clock: when a call may come at the latest
-			      */
-	bool is_busy;        /* between begin and the answer */
-	bool is_poked;       /* wanted again while it was busy */
-	bool is_leader;      /* as of the last answer */
-	bool is_failing;     /* since the last answer that was none */
-	bool is_told;        /* in the log */
+	int64_t more[DUTY_MORE_MAX]; /* arguments that follow the limit */
+	size_t more_count;
+	bool is_busy;    /* between begin and the answer */
+	bool is_poked;   /* wanted again while it was busy */
+	bool is_leader;  /* as of the last answer */
+	bool is_failing; /* since the last answer that was none */
+	bool is_told;    /* in the log */
 	bool is_stopped;
 };
 

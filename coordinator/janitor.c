@@ -53,6 +53,9 @@ void janitor_start(struct janitor *j, struct coordinator *c)
 		period_ms = PERIOD_MS;
 	/* Who leads calls twice in the time of a lead: that is the period. */
 	duty_start(&j->duty, c, &sweep, 2 * period_ms);
+	j->duty.more[0] = c->config->coordinator.retention;
+	j->duty.more[1] = c->config->coordinator.retention_runs;
+	j->duty.more_count = 2;
 }
 
 void janitor_stop(struct janitor *j)

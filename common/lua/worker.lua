@@ -11,6 +11,18 @@ local function is_live(p, id)
   return known[1] and not known[2]
 end
 
+-- When a coordinator last looked for lost workers, or 0.
+local function last_look(p)
+  return tonumber(call('GET', p .. 'looked')) or 0
+end
+
+-- A lease ends so long after `from`, but never earlier than it did: a clock
+-- that had gone back, and returns, would find it ended. What is too long then
+-- reclaim shortens.
+local function renew_lease(p, id, lease, from)
+  call('ZADD', p .. 'workers', 'GT', from + lease, id)
+end
+
 -- Makes a worker known, and its queues.
 -- WORKER LEASE_MS HOST PID VERSION SLOTS QUEUE... Returns OK.
 -- Afterwards: the group exists on each queue, from its very first entry.
@@ -31,7 +43,8 @@ function worker.register(p, args)
   call('HSET', p .. 'worker:' .. id, 'host', args[3], 'pid', args[4],
     'version', args[5], 'slots', args[6], 'busy', 0, 'lease_ms', lease,
     'queues', table.concat(queues, ','), 'registered_at', now)
-  call('ZADD', p .. 'workers', now + lease, id)
+  -- It has none yet that could tell: the last look does.
+  renew_lease(p, id, lease, math.max(now, last_look(p)))
   return status('OK')
 end
 
@@ -49,7 +62,7 @@ function worker.heartbeat(p, args)
   if not is_live(p, id) then
     return { status('LOST'), now, {}, {} }
   end
-  call('ZADD', p .. 'workers', now + lease, id)
+  renew_lease(p, id, lease, now)
   call('HSET', p .. 'worker:' .. id, 'busy', busy, 'lease_ms', lease)
   for i = 4, #args - 1, 2 do
     call('HINCRBY', p .. 'counters', args[i], args[i + 1])

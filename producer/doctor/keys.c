@@ -52,6 +52,7 @@ static const struct form {
 	{"finished", "zset", OWNER_NONE},
 	{"workers", "zset", OWNER_NONE},
 	{"lost", "zset", OWNER_NONE},
+	{"looked", "string", OWNER_NONE},
 	{"counters", "hash", OWNER_NONE},
 };
 

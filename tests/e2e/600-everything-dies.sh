@@ -192,7 +192,7 @@ is 'the workers that live are known' \
 	'.workers[] | select(.state == "live") | .pid' | sort | xargs)" \
 	"$(printf '%s\n' "$second" "$WORKER" | sort | xargs)"
 is 'there are no keys but those that docs/INTERNALS.md names' \
-	"$(redis --scan | grep -vE '^treadle:\{0\}:(queue:default|queues|timer|dead|(run|out|log):[0-9a-z]{26}|def:[0-9a-f]{40}|definitions|runs:done|finished|workflows|recent:[a-z]+|workers|lost|worker:[0-9a-z]+|stop:[0-9a-z]+|counters|lead:(promote|reclaim|sweep)|probe)$')" ''
+	"$(redis --scan | grep -vE '^treadle:\{0\}:(queue:default|queues|timer|dead|(run|out|log):[0-9a-z]{26}|def:[0-9a-f]{40}|definitions|runs:done|finished|workflows|recent:[a-z]+|workers|lost|looked|worker:[0-9a-z]+|stop:[0-9a-z]+|counters|lead:(promote|reclaim|sweep)|probe)$')" ''
 is 'nobody complains of a fault' "$(for pid in "${COORDINATORS[@]}" \
 	"${WORKERS[@]}"; do log_of "$pid"; done | grep ' error ')" ''
 doctor_says_well 'the doctor finds nothing wrong' --data

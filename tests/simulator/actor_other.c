@@ -94,19 +94,14 @@ static void hear_defined(struct world *w, const struct said *s)
 /* --- coordinators -----------------------------------------------------------
  */
 
-/* Redis' clock has jumped: nothing is reclaimed for the longest lease. */
-static bool must_wait(struct world *w, struct coordinator *of)
+/* It reads the clock, and knows since when it has not jumped. */
+static void watch(const struct world *w, struct coordinator *of, struct call *c)
 {
-	int64_t lease_ms = 0;
-
-	for (int i = 0; i < WORKERS_MAX; i++)
-		if (w->model.workers[i].number &&
-		    w->model.workers[i].lease_ms > lease_ms)
-			lease_ms = w->model.workers[i].lease_ms;
-	if (of->offset_seen != w->offset_ms)
-		of->paused_until = w->true_ms + lease_ms;
+	c->read = w->true_ms + w->offset_ms;
+	if (!of->since || of->offset_seen != w->offset_ms)
+		of->since = c->read;
 	of->offset_seen = w->offset_ms;
-	return w->true_ms < of->paused_until;
+	c->since = of->since;
 }
 
 static int workers_known(const struct world *w)
@@ -130,7 +125,7 @@ static bool may_rest(const struct world *w, const struct action *a)
 		is_due = is_due ||
 			 (of->number && (of->forget_at || of->is_leased) &&
 			  (of->forget_at || of->lease_ends <= now ||
-			   of->lease_ends > now + DAY_MS / 12));
+			   of->lease_ends > now + of->lease_ms + RECONNECT_MS));
 	}
 	for (int i = 0; i < RUNS_MAX && a->kind == ACTION_PROMOTE; i++) {
 		const struct model_run *r = &w->model.runs[i];
@@ -160,8 +155,10 @@ static bool act_role(struct world *w, const struct action *a)
 			 .runs_max = 8};
 	int known;
 
-	if ((c.function == CALL_reclaim && must_wait(w, of)) || may_rest(w, a))
+	if (may_rest(w, a))
 		return false;
+	if (c.function == CALL_reclaim)
+		watch(w, of, &c);
 	if (w->phase == PHASE_LEAVE) {
 		c.retention_ms = 0;
 		c.runs_max = 0;
@@ -178,9 +175,7 @@ static bool act_role(struct world *w, const struct action *a)
 
 static void replace(struct world *w, struct coordinator *of)
 {
-	*of = (struct coordinator){.number = ++w->last_coordinator,
-				   .offset_seen = w->offset_ms,
-				   .paused_until = 0};
+	*of = (struct coordinator){.number = ++w->last_coordinator};
 }
 
 /* --- operators --------------------------------------------------------------

@@ -50,7 +50,7 @@ struct order {
 
 struct coordinator {
 	int number;
-	int64_t offset_seen, paused_until; /* true time */
+	int64_t offset_seen, since; /* by Redis' clock; 0: never read it */
 };
 
 /* What somebody looks at. */

@@ -53,7 +53,8 @@ struct call {
 	struct item items[ITEMS_MAX];
 	int64_t lease_ms; /* of a worker, or of a lead */
 	int64_t limit, retention_ms, runs_max;
-	unsigned queues;                  /* register: a bit for each */
+	int64_t since, read; /* reclaim: the watch over the clock */
+	unsigned queues;     /* register: a bit for each */
 	int run, step, queue, definition; /* operators; step -1: none */
 	struct entry entry;               /* drop */
 	int once; /* retry, forget, drop: which of the operator's */

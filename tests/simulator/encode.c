@@ -164,6 +164,9 @@ static void encode_role(const struct world *w, const struct call *c,
 	if (c->function == CALL_sweep) {
 		command_int(to, c->retention_ms);
 		command_int(to, c->runs_max);
+	} else if (c->function == CALL_reclaim) {
+		command_int(to, c->since);
+		command_int(to, c->read);
 	}
 }
 

@@ -16,6 +16,7 @@
 #define LOGS_MAX 96
 #define DAY_MS 86400000
 #define LINGER_MS 15000
+#define RECONNECT_MS 2000
 
 enum step_state { WAITING, READY, RUNNING, DELAYED, DONE, DEAD, CANCELLED };
 enum run_state { RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_CANCELLED, RUN_STATES };
@@ -87,6 +88,7 @@ struct model_worker {
 	int number; /* 0: this place is free */
 	bool is_there, is_leased, is_lost;
 	int64_t lease_ms, lease_ends, lost_at, forget_at; /* forget_at: 0 */
+	int64_t heard_at;                                 /* true time */
 	unsigned queues;
 	struct stop stops[STOPS_MAX];
 	int stop_count;
@@ -103,7 +105,8 @@ struct model_definition {
 };
 
 struct model {
-	int64_t now;
+	int64_t now, true_now, looked_at; /* looked_at 0: nobody has */
+	int stolen_from; /* a worker whose lease had not passed; or 0 */
 	struct model_definition definitions[DEFINITIONS];
 	struct model_run runs[RUNS_MAX];
 	struct model_worker workers[WORKERS_MAX];

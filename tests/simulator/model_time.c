@@ -120,8 +120,21 @@ static void shorten_leases(struct model *m)
 		struct model_worker *w = &m->workers[i];
 
 		if (w->number && w->is_leased &&
-		    w->lease_ends >= m->now + 7200000)
+		    w->lease_ends > m->now + w->lease_ms + RECONNECT_MS)
 			w->lease_ends = m->now + w->lease_ms;
+	}
+}
+
+/* Nobody knows of so much time that it has passed, and with Redis there. */
+static void spare(struct model *m, int64_t unwatched_ms)
+{
+	for (int i = 0; i < WORKERS_MAX; i++) {
+		struct model_worker *w = &m->workers[i];
+		int64_t ends = m->now + w->lease_ms + RECONNECT_MS;
+
+		if (w->number && w->is_leased &&
+		    3 * unwatched_ms > w->lease_ms && w->lease_ends < ends)
+			w->lease_ends = ends;
 	}
 }
 
@@ -147,6 +160,10 @@ static void declare_lost(struct model *m, int limit)
 	qsort(late, (size_t)count, sizeof(late[0]), late_compare);
 	for (int i = 0; i < count && i < limit; i++) {
 		late[i]->is_leased = false;
+		/* Two thirds of it have passed, whatever the clock did. */
+		if (3 * (m->true_now - late[i]->heard_at) <
+		    2 * late[i]->lease_ms)
+			m->stolen_from = late[i]->number;
 		late[i]->is_there = late[i]->is_lost = true;
 		late[i]->lost_at = m->now;
 		late[i]->forget_at = m->now + LINGER_MS;
@@ -236,10 +253,16 @@ void model_reclaim(struct model *m, const struct call *c, struct answer *a)
 {
 	struct model_worker *lost[WORKERS_MAX];
 	int count, left = (int)c->limit;
+	int64_t unwatched_ms;
 
-	if (!lead(m, ROLE_RECLAIM, c, a))
+	if (!lead(m, ROLE_RECLAIM, c, a) || m->now < c->read)
 		return;
+	unwatched_ms = m->now - c->read;
+	if (c->since > m->looked_at)
+		unwatched_ms += c->since - m->looked_at;
+	spare(m, unwatched_ms);
 	shorten_leases(m);
+	m->looked_at = m->now;
 	declare_lost(m, left);
 	count = gather_lost(m, lost);
 	for (int i = 0; i < count && left > 0; i++) {

@@ -43,13 +43,23 @@ void model_order_stop(struct model *m, int worker, struct entry entry)
 	w->stops[w->stop_count++] = (struct stop){entry, m->now};
 }
 
+static void renew_lease(struct model *m, struct model_worker *w, int64_t ms,
+			int64_t from)
+{
+	if (!w->is_leased || w->lease_ends < from + ms)
+		w->lease_ends = from + ms;
+	w->is_leased = true;
+	w->lease_ms = ms;
+	w->heard_at = m->true_now;
+}
+
 void model_register(struct model *m, const struct call *c, struct answer *a)
 {
 	struct model_worker *w = place_for(m, c->who);
 
-	w->is_there = w->is_leased = true;
-	w->lease_ms = c->lease_ms;
-	w->lease_ends = m->now + c->lease_ms;
+	w->is_there = true;
+	renew_lease(m, w, c->lease_ms,
+		    m->now > m->looked_at ? m->now : m->looked_at);
 	w->queues = c->queues;
 	m->queues |= c->queues;
 	m->groups |= c->queues;
@@ -64,9 +74,7 @@ void model_heartbeat(struct model *m, const struct call *c, struct answer *a)
 		answer_word(a, "LOST");
 		return;
 	}
-	w->is_leased = true;
-	w->lease_ms = c->lease_ms;
-	w->lease_ends = m->now + c->lease_ms;
+	renew_lease(m, w, c->lease_ms, m->now);
 	for (int i = 0; i < w->stop_count; i++)
 		if (w->stops[i].at >= m->now - 60000)
 			a->stops[a->stop_count++] = w->stops[i].entry;

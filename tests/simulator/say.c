@@ -105,7 +105,12 @@ static void apply(struct world *w, const struct call *c, bool is_heard)
 	s->call = *c;
 	s->is_heard = is_heard;
 	w->model.now = w->true_ms + w->offset_ms;
+	w->model.true_now = w->true_ms;
 	model_apply(&w->model, c, &s->answer);
+	if (w->model.stolen_from)
+		world_broken(w, INVARIANT_S17,
+			     "worker %d is missed before its time",
+			     w->model.stolen_from);
 	if (w->said_count > 0)
 		w->model.touched |= before;
 	w->figures->calls[c->function]++;

@@ -151,31 +151,16 @@ static bool is_of_definition(const struct world *w, const char *name)
 
 static bool is_of_all(const char *name)
 {
-	static const char *const names[] = {"queues",
-					    "paused",
-					    "keys",
-					    "definitions",
-					    "delayed",
-					    "timer",
-					    "dead",
-					    "runs:running",
-					    "runs:done",
-					    "runs:failed",
-					    "runs:cancelled",
-					    "finished",
-					    "workers",
-					    "lost",
-					    "counters",
-					    "lead:promote",
-					    "lead:reclaim",
-					    "lead:sweep",
-					    "probe",
-					    "queue:q0",
-					    "queue:q1",
-					    "queue:q2",
-					    "simulated:expiry",
-					    "workflows",
-					    "once:operator"};
+	static const char *const names[] = {
+		"queues",       "paused",         "keys",
+		"definitions",  "delayed",        "timer",
+		"dead",         "runs:running",   "runs:done",
+		"runs:failed",  "runs:cancelled", "finished",
+		"workers",      "lost",           "counters",
+		"lead:promote", "lead:reclaim",   "lead:sweep",
+		"probe",        "queue:q0",       "queue:q1",
+		"queue:q2",     "looked",         "simulated:expiry",
+		"workflows",    "once:operator"};
 
 	for (size_t i = 0; i < countof(names); i++)
 		if (strcmp(name, names[i]) == 0)

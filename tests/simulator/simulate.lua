@@ -42,8 +42,8 @@ local simulated = {
   end,
   XADD = simulated_xadd,
   SET = function(key, value, px, ms)
-    if px ~= 'PX' then
-      return redis.call('SET', key, value, px, ms)
+    if not px then
+      return redis.call('SET', key, value)
     end
     redis.call('HSET', simulated_expiry(key), key,
       string.format('%.0f', simulated_now + ms))
