@@ -25,7 +25,7 @@
 #define BUFS 256 /* of one write; a call takes two */
 /* A refusal that goes on is told once: longer than between two tries. */
 #define REFUSAL_QUIET_MS 15000
-#define DOUBT_MS 2000 /* between two looks for another primary */
+#define DOUBT_MS 5000 /* between two looks for another primary */
 
 /* --- sending ------------------------------------------------------------- */
 

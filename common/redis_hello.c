@@ -178,6 +178,11 @@ int redis_hello_read(const struct reply *reply, const struct redis_url *url,
 		return error_set(
 			err, ERR_USAGE, "redis at %s is too old, %.*s: " NEEDED,
 			url->address.shown, (int)version.len, version.data);
+	if (slice_is(member(reply, "mode")->text, "sentinel"))
+		return error_set(err, ERR_USAGE,
+				 "what answers at %s is a sentinel: write "
+				 "redis+sentinel://%s/NAME in --redis-url",
+				 url->address.shown, url->address.shown);
 	if (!slice_is(role, "master"))
 		return error_set(
 			err, ERR_UNAVAILABLE, "redis at %s is a replica: %s",

@@ -35,6 +35,10 @@ kind == "nemesis" && $1 == "fault" {
 		killed_at[$3] = $4
 	if ($2 == "cut")
 		cuts[++cut_count] = $4
+	else if ($2 == "thawed")
+		thawed_at[++splits] = $4
+	else if ($2 == "deposed")
+		deposed_at[splits] = $4
 }
 
 # --- producers ------------------------------------------------------------------
@@ -383,6 +387,15 @@ function check_key(id)
 		found++
 }
 
+# Whether a primary that had been replaced, and did not know, took it.
+function is_usurped(at,    i)
+{
+	for (i = 1; i <= splits; i++)
+		if (at >= thawed_at[i] && at <= deposed_at[i])
+			return 1
+	return 0
+}
+
 # S1: what was acknowledged is there. What a cut has taken is the last of what
 # was acknowledged before it, and not older than loss_ms.
 function check_acked(    i, id, c, survivor)
@@ -399,6 +412,10 @@ function check_acked(    i, id, c, survivor)
 			continue
 		}
 		lost_acked++
+		if (is_usurped(acked_at[id])) {
+			usurped++
+			continue
+		}
 		c = is_excused(acked_at[id])
 		if (!c) {
 			lost++
@@ -537,6 +554,7 @@ END {
 	print "figure", "runs", there + 0
 	print "figure", "lost", lost + 0
 	print "figure", "lost_acked", lost_acked + 0
+	print "figure", "usurped", usurped + 0
 	print "figure", "oldest_lost_ms", oldest_lost + 0
 	print "figure", "twice", twice + 0
 	print "figure", "late", late + 0

@@ -16,6 +16,7 @@
 # what takes minutes.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/sentinels.sh"
 
 STORM=$ROOT/tests/storm
 SEED=${STORM_SEED:-$$}
@@ -78,6 +79,7 @@ write_workflow() {
 
 # begin_world REDIS_ARGUMENT...: Redis, two coordinators, WORKER_COUNT workers.
 # PRELOAD: libraries that Redis is given. VIA_PROXY: all go through the proxy.
+# VIA_SENTINELS: there are three Redis, and Sentinels who know the primary.
 begin_world() {
 	program storm/effect
 	begin_api
@@ -88,9 +90,15 @@ begin_world() {
 			"TREADLE_DISK=$TREADLE_TEST_TMP/disk")
 		echo 0 >"$TREADLE_TEST_TMP/clock"
 	fi
-	# The file is the history: nobody may write it anew.
-	start_redis --auto-aof-rewrite-percentage 0 --aof-timestamp-enabled no \
-		--rename-command BGREWRITEAOF '' "$@"
+	if [ -n "${VIA_SENTINELS:-}" ]; then
+		start_nodes "$@"
+		start_sentinels
+	else
+		# The file is the history: nobody may write it anew.
+		start_redis --auto-aof-rewrite-percentage 0 \
+			--aof-timestamp-enabled no \
+			--rename-command BGREWRITEAOF '' "$@"
+	fi
 	[ -z "${VIA_PROXY:-}" ] || begin_proxy
 	start_coordinator
 	start_coordinator
@@ -327,6 +335,41 @@ mend_history() {
 		fail 'the append-only file can not be mended'
 }
 
+# The primary dies. Its supervisor starts it again, and it thinks that it leads.
+kill_primary() {
+	local old=$NODE
+	fault cut
+	local cut_at=$NOW
+	kill_node "$old"
+	follow_failover
+	until_over "$cut_at"
+	start_node "$old"
+	until_replicas "$NODE" 2
+}
+
+# The primary freezes, and goes on when it has been replaced, with programs that
+# have not noticed: what it takes from them until it is told is lost.
+freeze_primary() {
+	local old=$NODE
+	fault cut
+	local cut_at=$NOW
+	kill -STOP "${node_pids[$old]}"
+	follow_failover
+	fault thawed
+	kill -CONT "${node_pids[$old]}"
+	wait_until "node $old ROLE | grep -q slave"
+	fault deposed
+	until_over "$cut_at"
+	until_replicas "$NODE" 2
+}
+
+until_over() { # MS: when it began
+	fault failover
+	until_connected
+	now_ms
+	sample failover $((NOW - $1))
+}
+
 # What was not synced is gone.
 cut_power() {
 	local size file
@@ -337,10 +380,15 @@ cut_power() {
 	: >"$TREADLE_TEST_TMP/disk"
 }
 
-# How long it takes all programs to be back; each has two connections at least.
-until_back() {
+# All programs are here; each has two connections at least.
+until_connected() {
 	local wanted=$((${#fleet[@]} * 2 + ${#COORDINATORS[@]}))
 	wait_until "[ \"\$(redis CLIENT LIST | grep -c name=treadle-)\" -ge $wanted ]" 30
+}
+
+# How long it takes all programs to be back.
+until_back() {
+	until_connected
 	now_ms
 	sample reconnect $((NOW - back_at))
 }
@@ -521,7 +569,7 @@ leftover() {
 
 report() { # NAME
 	local name
-	for name in recovery reconnect; do
+	for name in recovery reconnect failover; do
 		[ -z "$(spread $name)" ] || note "$name: $(spread $name)"
 	done
 	note "$(awk '$1 == "figure" && $2 != "recovery" {

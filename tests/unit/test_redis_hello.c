@@ -35,6 +35,10 @@ static void an_unfit_server_is_refused_with_a_remedy(void **state)
 		     ERR_USAGE, "treadle needs Redis >= 7.0");
 	greeted_with(rig, HELLO_AS("redis", "7.2.4", "replica"),
 		     ERR_UNAVAILABLE, "is a replica: connect to its primary");
+	greeted_with(rig,
+		     "*6\r\n+server\r\n+redis\r\n+version\r\n+7.0.15\r\n"
+		     "+mode\r\n+sentinel\r\n",
+		     ERR_USAGE, "is a sentinel: write redis+sentinel://127.0");
 	greeted_with(rig, "*2\r\n+hello\r\n+world\r\n", ERR_USAGE,
 		     "is not redis");
 	greeted_with(rig, "-WRONGPASS invalid username-password pair\r\n",

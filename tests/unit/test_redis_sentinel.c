@@ -79,9 +79,8 @@ static void one_sentinel_that_knows_is_enough(void **state)
 		const struct act here[] = {SAY(HELLO), SAY("+OK\r\n")};
 		struct act bad[] = {SAY(useless[i])}, good[] = {HUSH};
 		struct false_redis redis, first, second;
-		struct client c = {.rig = rig};
+		struct client c;
 		struct naming naming;
-		struct redis_options o;
 		char url[128];
 
 		false_start(&redis, rig, here, countof(here));
@@ -89,10 +88,7 @@ static void one_sentinel_that_knows_is_enough(void **state)
 		false_start(&first, rig, bad, countof(bad));
 		false_start(&second, rig, good, countof(good));
 		follow(url, first.port, second.port);
-		o = options(url, &c);
-		if (i == 0)
-			o.connect_timeout_ms = 200;
-		c.redis = redis_start(&rig->loop, &o);
+		client_start(&c, rig, url);
 		run_until(rig, c.ups);
 		assert_int_equal(c.outages, 0);
 		assert_int_equal(first.connections, 1);
