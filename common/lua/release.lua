@@ -28,7 +28,6 @@ function step.put_back(batch, queue, entry, run_id, name, is_lost, now)
   local p = batch.p
   local v = call('HMGET', p .. 'run:' .. run_id, 'state', 'def',
     'step:' .. name)
-  finish_entry(batch, queue, entry)
   local graph = v[2] and definition.get(p, v[2])
   local text = v[3]
   local state, attempt, recoveries, held, worker, started = record.read(text)
@@ -36,8 +35,12 @@ function step.put_back(batch, queue, entry, run_id, name, is_lost, now)
     name, text = step.heir(p, run_id, graph, name, entry)
     state, attempt, recoveries, held, worker, started = record.read(text)
   end
-  if not graph or held ~= entry or
-      (state ~= 'ready' and state ~= 'running') then
+  if held ~= entry or (state ~= 'ready' and state ~= 'running') then
+    drop_entry(batch, queue, entry)
+    return nil
+  end
+  finish_entry(batch, queue, entry)
+  if not graph then
     return nil
   end
   local at = { id = run_id, name = name, graph = graph, text = text,

@@ -98,3 +98,41 @@ function step.heir(p, run_id, graph, name, entry)
     return name, text
   end
 end
+
+-- The fields of an entry of a queue as a table, or nil.
+local function entry_fields(p, queue, entry)
+  local found = call('XRANGE', p .. 'queue:' .. queue, entry, entry)[1]
+  local of = found and {}
+  for i = 1, found and #found[2] or 0, 2 do
+    of[found[2][i]] = found[2][i + 1]
+  end
+  return of
+end
+
+-- Whether an entry, by its fields, is a live step's: the one that it names,
+-- or the heir of that.
+function step.is_owned(p, queue, entry, of)
+  local v = of.run and of.step and call('HMGET', p .. 'run:' .. of.run, 'def',
+    'step:' .. of.step)
+  local state, _, _, at = record.read(v and v[2])
+  if at ~= entry then
+    return false
+  elseif state == 'done' then
+    local graph = definition.get(p, v[1])
+    return graph ~= nil and
+      step.heir(p, of.run, graph, of.step, entry) ~= nil
+  end
+  return state == 'ready' or state == 'running'
+end
+
+-- An entry is not that of the step that it was given out for, and goes. After
+-- a power cut its id may be given out again: then it is another step's, or
+-- will be in this very call, and stays.
+local function drop_entry(batch, queue, entry)
+  local of = entry_fields(batch.p, queue, entry)
+  if not of then
+    call('XACK', batch.p .. 'queue:' .. queue, GROUP, entry)
+  elseif not step.is_owned(batch.p, queue, entry, of) then
+    finish_entry(batch, queue, entry)
+  end
+end

@@ -76,6 +76,18 @@ local function put_off(batch, queue, entry, run_id, name, text, now)
   return 'DROPPED'
 end
 
+-- The step runs at another worker. If its entry was delivered to this one all
+-- the same, a power cut has taken back that the other one had it: neither
+-- keeps it, for who dies with it must be who holds the entry.
+local function take_from_other(batch, id, queue, entry, run_id, name, now)
+  local pending = redis.pcall('XPENDING', batch.p .. 'queue:' .. queue, GROUP,
+    entry, entry, 1, id)
+  if #pending > 0 then
+    step.put_back(batch, queue, entry, run_id, name, false, now)
+  end
+  return 'DROPPED'
+end
+
 -- Begins an attempt that is not the plain first one, or finds it begun by
 -- this very worker (its reply was lost). Returns as take_one.
 local function take_later(batch, answer, id, queue, entry, run_id, name, text,
@@ -84,17 +96,22 @@ local function take_later(batch, answer, id, queue, entry, run_id, name, text,
   local key = p .. 'run:' .. run_id
   local v = call('HMGET', key, 'state', 'def')
   local state, attempt, recoveries, at, holder, started = record.read(text)
-  if state == 'done' and at == entry then
+  if at == entry and state == 'done' then
     -- Who has an heir knows it from complete: nobody performs this one.
     step.put_back(batch, queue, entry, run_id, name, false, now)
     return 'DROPPED'
+  elseif at == entry and state == 'running' and holder ~= id then
+    return take_from_other(batch, id, queue, entry, run_id, name, now)
   end
   local is_begun = state == 'running' and holder == id
   local graph = at == entry and (state == 'ready' or is_begun) and
     run_state.read(v[1]) == 'running' and definition.get(p, v[2])
-  if not graph then
+  if not graph and at ~= entry then
+    drop_entry(batch, queue, entry)
+    return 'DROPPED'
+  elseif not graph then
     finish_entry(batch, queue, entry)
-    if is_begun and at == entry then -- its run is over, and it never ran
+    if is_begun then -- its run is over, and it never ran
       call('HSET', key, 'step:' .. name,
         record.ended('cancelled', text, started, now))
     end

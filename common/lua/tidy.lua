@@ -4,26 +4,13 @@
 function MENDS.entry(batch, now, queue, entry)
   local p = batch.p
   local key = p .. 'queue:' .. queue
-  local found = call('XRANGE', key, entry, entry)[1]
-  if not found then
+  local of = entry_fields(p, queue, entry)
+  if not of then
     finish_entry(batch, queue, entry)
     local pending = redis.pcall('XPENDING', key, GROUP, entry, entry, 1)
     return not pending.err and #pending > 0
   end
-  local of = {}
-  for i = 1, #found[2], 2 do
-    of[found[2][i]] = found[2][i + 1]
-  end
-  local id, name = of.run or '', of.step or ''
-  local v = call('HMGET', p .. 'run:' .. id, 'step:' .. name, 'def')
-  local state, _, _, at = record.read(v[1])
-  if at == entry and state == 'done' then
-    -- It is that of an heir, if there is one.
-    local graph = v[2] and definition.get(p, v[2])
-    state = graph and graph.steps[name] and
-      step.heir(p, id, graph, name, entry) and 'running'
-  end
-  if at == entry and (state == 'ready' or state == 'running') then
+  if step.is_owned(p, queue, entry, of) then
     return false
   end
   finish_entry(batch, queue, entry)

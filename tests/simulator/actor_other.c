@@ -328,6 +328,10 @@ bool act_other(struct world *w, const struct action *a)
 		return act_arrive(w, a);
 	case ACTION_LOOK:
 		return act_look(w, a);
+	case ACTION_SYNC:
+		return act_sync(w);
+	case ACTION_CUT:
+		return act_cut(w);
 	default:
 		return false;
 	}

@@ -3,6 +3,8 @@
 
 #include "parts.h"
 
+#define AUDIT_MS 60000
+
 /*
  * What workers read, after worker/fetch.c: new entries, and after a lost reply
  * their own pending ones.
@@ -90,7 +92,7 @@ static bool is_any_ready(const struct world *w, unsigned queues)
 		const struct model_run *r = &w->model.runs[i];
 
 		for (int k = 0; r->number && k < r->shape->count; k++)
-			if (r->steps[k].state == READY &&
+			if (model_is_live(&r->steps[k]) &&
 			    r->steps[k].holder < 0 &&
 			    (queues & (1u << r->shape->steps[k].queue)))
 				return true;
@@ -137,12 +139,23 @@ bool act_serve(struct world *w, struct worker *of)
 	return false;
 }
 
+/* Once a minute, whatever happened. */
+static void audit(struct world *w, struct worker *of)
+{
+	if (w->phase == PHASE_CHAOS || w->true_ms < of->audit_at)
+		return;
+	of->audit_at = w->true_ms + AUDIT_MS;
+	of->unreconciled = of->queues;
+}
+
 bool act_reconcile(struct world *w, struct worker *of, const struct action *a)
 {
-	unsigned among = of->unreconciled ? of->unreconciled : of->queues;
+	unsigned among;
 	int queue = (int)(a->b % QUEUES);
 	enum fate fate = w->current.fate;
 
+	audit(w, of);
+	among = of->unreconciled ? of->unreconciled : of->queues;
 	while (among && !(among & (1u << queue)))
 		queue = (queue + 1) % QUEUES;
 	if (!of->is_registered || is_lost_on_the_way(fate) ||

@@ -24,6 +24,7 @@ struct worker {
 	bool is_registered, is_frozen, is_leaving;
 	unsigned queues, unreconciled; /* bits */
 	int64_t lease_ms, read_until;  /* true time; 0: no read is blocked */
+	int64_t audit_at;              /* true time: looks at all it holds */
 	struct hand hands[HANDS_MAX];
 };
 

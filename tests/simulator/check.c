@@ -176,7 +176,9 @@ static void check_completed(struct world *w, const struct said *s, int i,
 		check_word(w, s, i, word);
 	} else if (!heir || a->heir < 0 ||
 		   strcmp(heir + 1, name_step(name, a->heir)) != 0) {
-		world_broken(w, INVARIANT_S20,
+		world_broken(w,
+			     is_word(a->word, "FENCED") ? INVARIANT_S5
+							: INVARIANT_S20,
 			     "complete was to begin step %c, not%s",
 			     a->heir < 0 ? '-' : 'a' + a->heir,
 			     heir ? heir : " any");
@@ -357,25 +359,15 @@ static bool read_item(const struct reply *entry, int queue, struct item *item)
 	return true;
 }
 
-static struct model_step *live_step(struct world *w, const struct item *item)
-{
-	struct model_run *r = model_run_find(&w->model, item->run);
-	struct model_step *s;
-
-	if (!r || item->step < 0 || item->step >= r->shape->count)
-		return NULL;
-	s = &r->steps[item->step];
-	return model_is_live(s) && entry_compare(s->entry, item->entry) == 0
-		       ? s
-		       : NULL;
-}
-
 static void check_new(struct world *w, const struct item *item)
 {
-	struct model_step *s = live_step(w, item);
+	struct model_run *of = model_run_find(&w->model, item->run);
+	struct model_step *s =
+		of ? model_step_at(of, item->queue, item->entry) : NULL;
 	char text[TEXT_MAX];
 
-	if (!s || s->state != READY || s->holder >= 0) {
+	/* One that ran may be undelivered again after a power cut. */
+	if (!s || s->holder >= 0 || (s->state != READY && !w->was_cut)) {
 		world_broken(w, s ? INVARIANT_S7 : INVARIANT_S9,
 			     "entry %s of run %d/%c was delivered: %s",
 			     name_entry(text, item->entry), item->run,
@@ -383,7 +375,8 @@ static void check_new(struct world *w, const struct item *item)
 			     !s ? "it should not be there" : "once more");
 		return;
 	}
-	model_deliver(&w->model, item->run, item->step, w->reading.number);
+	model_deliver(&w->model, item->run, (int)(s - of->steps),
+		      w->reading.number);
 	for (int i = 0; i < RUNS_MAX; i++) {
 		struct model_run *r = &w->model.runs[i];
 
@@ -410,11 +403,24 @@ static void check_past(struct world *w, const struct item *item)
 			     w->reading.number, item->run, 'a' + item->step);
 }
 
+/* A power cut has taken back that the reader had registered. */
+static bool is_group_gone(const struct world *w, const struct reply *reply)
+{
+	return reply_is_error(reply) && w->was_cut &&
+	       (w->reading.queues & ~w->model.groups) &&
+	       strncmp(reply_text(reply), "NOGROUP", 7) == 0;
+}
+
 int check_delivered(struct world *w, const struct reply *reply,
 		    struct item *items, int size)
 {
 	int count = 0;
 
+	if (is_group_gone(w, reply)) {
+		if (w->reader)
+			w->reader->is_registered = false;
+		return 0;
+	}
 	if (reply_is_error(reply)) {
 		world_broken(w, INVARIANT_A1, "a read was refused: %s",
 			     reply->text.data);

@@ -294,6 +294,7 @@ void model_apply(struct model *m, const struct call *c, struct answer *a)
 	for (int i = 0; i < ITEMS_MAX; i++)
 		a->items[i].heir = -1;
 	m->touched = 0;
+	m->caller = c->who;
 	must(transitions[c->function] != NULL);
 	if (c->once && c->once == m->once && m->now < m->once_until) {
 		*a = m->once_answer;

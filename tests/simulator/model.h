@@ -123,7 +123,8 @@ struct model {
 	unsigned touched; /* places in runs that the last call may change */
 	bool is_timer_rung, has_dead;
 	bool is_memory_full;
-	int once; /* the last call of the operator, and its answer */
+	int caller; /* of the call that is applied */
+	int once;   /* the last call of the operator, and its answer */
 	int64_t once_until;
 	struct answer once_answer;
 };

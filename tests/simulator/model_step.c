@@ -111,6 +111,13 @@ static void take_one(struct model *m, struct model_worker *w,
 		return;
 	}
 
+	/* After a power cut two may have it: then it is neither's. */
+	if (s && s->state == RUNNING && has_entry(s, item) && !is_begun) {
+		if (s->holder == w->number)
+			model_put_back(m, r, item->step, false);
+		answer_word(a, "DROPPED");
+		return;
+	}
 	if (!s || !has_entry(s, item) || r->state != RUN_RUNNING ||
 	    (s->state != READY && !is_begun)) {
 		/* Its run has failed meanwhile, and it was never performed. */
@@ -176,7 +183,7 @@ static struct model_step *held(struct model *m, const struct item *item,
 		return NULL;
 	}
 	if (s->state == RUNNING && has_entry(s, item) &&
-	    s->attempt == item->attempt)
+	    s->worker == m->caller && s->attempt == item->attempt)
 		return s;
 	if (has_entry(s, item) && s->state == ended && s->attempt == attempt) {
 		model_count(m, COUNT_DUPLICATES, 1);

@@ -182,7 +182,7 @@ static void begin(struct simulation *s, int lane)
 	s->random.state = random_mix(o->seed + (uint64_t)lane);
 	shapes_init(s->shapes, o->seed);
 	s->worlds = xcalloc((size_t)s->places, sizeof(*s->worlds));
-	connection_open(&s->connection, o->library, o->library_len, PLACES);
+	connection_open(&s->connection, o->library, o->library_len, 2 * PLACES);
 	clock_gettime(CLOCK_MONOTONIC, &s->begun);
 	for (int i = 0; i < s->places; i++)
 		begin_world(s, i);

@@ -159,6 +159,11 @@ void hear(struct world *w, const struct said *s)
 		other_hear(w, s);
 }
 
+int world_disk(const struct world *w)
+{
+	return w->database + w->connection->databases / 2;
+}
+
 void world_select(struct world *w)
 {
 	connection_sendf(w->connection, "SELECT %d", w->database);

@@ -17,6 +17,7 @@
  */
 #define TRACE_MAX 2048
 #define SAID_MAX 2
+#define CUT_TURNS 60 /* that a power cut takes back, at most */
 
 /* A call that was sent, and whether anybody waits for its answer. */
 struct said {
@@ -35,6 +36,7 @@ struct world {
 	const struct shape *shapes;
 	struct temper temper;
 	struct model model;
+	struct model disk; /* as it was when Redis last was on the disk */
 	int64_t true_ms, offset_ms; /* Redis' clock is their sum */
 
 	struct worker workers[ACTORS_MAX];
@@ -48,6 +50,8 @@ struct world {
 
 	enum phase phase;
 	int phase_turns, turns, since_scan, scan_every;
+	bool was_cut;
+	int synced_at; /* the turn of disk; 0: none */
 	struct action trace[TRACE_MAX];
 	int trace_count, acted; /* in chaos: without what befell all worlds */
 	struct action current;
@@ -90,7 +94,8 @@ bool world_is_over(const struct world *w);
 /* Says that an invariant does not hold; the first one counts. */
 void world_broken(struct world *w, enum invariant id, const char *fmt, ...)
 	PRINTF(3, 4);
-void world_select(struct world *w); /* its database */
+void world_select(struct world *w);    /* its database */
+int world_disk(const struct world *w); /* the one that stands for the disk */
 void world_on_emptied(struct world *w, const struct reply *reply, int number);
 void world_tell(struct world *w, const char *fmt, ...) PRINTF(2, 3);
 const char *world_key(const struct world *w, char text[TEXT_MAX]);
