@@ -65,7 +65,8 @@ start_nodes() { # [ARGUMENT...]
 }
 
 # Three, who agree about the first node. They look more often than by default,
-# and a primary counts as dead when it was silent for half a second.
+# and a primary counts as dead when it was silent for half a second, or longer
+# where patience is asked for.
 start_sentinels() {
 	local i file hosts
 	for i in 1 2 3; do
@@ -76,7 +77,7 @@ start_sentinels() {
 			unixsocket "$SOCKET"
 			dir "$TREADLE_TEST_TMP"
 			sentinel monitor $PRIMARY 127.0.0.1 ${node_ports[1]} 2
-			sentinel down-after-milliseconds $PRIMARY 500
+			sentinel down-after-milliseconds $PRIMARY $((500 * PATIENCE))
 			sentinel failover-timeout $PRIMARY 5000
 		CONF
 		start_on_port "${REDIS_SERVER:-redis-server}" "$file" --sentinel

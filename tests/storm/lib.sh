@@ -358,8 +358,9 @@ freeze_primary() {
 	fault thawed
 	kill -CONT "${node_pids[$old]}"
 	wait_until "node $old ROLE | grep -q slave"
-	fault deposed
 	until_over "$cut_at"
+	# Not earlier: what it took may be written down later than it was deposed.
+	fault deposed
 	until_replicas "$NODE" 2
 }
 
