@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "treadle/clock.h"
+#include "treadle/url.h"
 
 enum { W = CONFIG_WORKER, C = CONFIG_COORDINATOR, P = CONFIG_PRODUCER };
 
@@ -200,25 +201,13 @@ void option_clear(const struct option *o, struct config *config)
 
 /* Printing */
 
-/* The password of "scheme://user:password@host"; all, where it's no URL. */
+/* Nothing of it, where it is no URL. */
 static void print_secret(const char *text, struct buf *out)
 {
-	const char *host = strrchr(text, '@'), *user = strstr(text, "://");
-	const char *password;
-
-	if (!user) {
+	if (strstr(text, "://"))
+		url_mask(text, out);
+	else
 		buf_adds(out, text[0] ? "***" : "");
-		return;
-	}
-	user += 3;
-	password =
-		host > user ? memchr(user, ':', (size_t)(host - user)) : NULL;
-	if (!password) {
-		buf_adds(out, text);
-		return;
-	}
-	buf_add(out, text, (size_t)(password + 1 - text));
-	buf_addf(out, "***%s", host);
 }
 
 static void print_list(const struct text_list *list, struct buf *out)

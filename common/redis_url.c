@@ -6,67 +6,20 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "treadle/url.h"
+
 #define REDIS_PORT 6379
 #define SENTINEL_PORT 26379
 #define FORMS                                                                  \
 	"redis://[user:password@]host[:port][/db], unix:///path, or "          \
 	"redis+sentinel://[user:password@]host[:port],.../primary[/db]"
 
-/*
- * Takes what stands before the last '@' off rest: a password may hold more of
- * them. So may the path of a socket, before which nobody stands.
- */
-static bool cut_user(struct slice *rest, struct slice *user)
-{
-	const char *at = memrchr(rest->data, '@', rest->len);
-	size_t len;
-
-	if (!at || slice_starts(*rest, "/"))
-		return false;
-	len = (size_t)(at - rest->data);
-	*user = (struct slice){rest->data, len};
-	*rest = (struct slice){at + 1, rest->len - len - 1};
-	return true;
-}
-
-static struct slice after_scheme(const char *text)
-{
-	const char *colon = strstr(text, "://");
-
-	return slice_of(colon ? colon + 3 : text);
-}
-
-/*
- * Without a colon it may be a password as well as a user: nothing is shown.
- * Parameters other clients take hold passwords too.
- */
-void redis_url_mask(const char *text, struct buf *out)
-{
-	struct slice rest = after_scheme(text), secret, user;
-
-	buf_add(out, text, (size_t)(rest.data - text));
-	if (cut_user(&rest, &secret)) {
-		if (memchr(secret.data, ':', secret.len)) {
-			user = slice_cut(&secret, ':');
-			buf_add(out, user.data, user.len);
-			buf_addc(out, ':');
-		}
-		buf_adds(out, "***@");
-	}
-	secret = rest;
-	user = slice_cut(&secret, '?');
-	if (slice_starts(secret, "db=") || user.len == rest.len)
-		buf_add(out, rest.data, rest.len);
-	else
-		buf_addf(out, "%.*s?***", (int)user.len, user.data);
-}
-
 static int refuse(const char *text, struct error *err, const char *why)
 {
 	struct buf masked;
 
 	buf_init(&masked, 256);
-	redis_url_mask(text, &masked);
+	url_mask(text, &masked);
 	error_set(err, ERR_USAGE, "redis url \"%s\": %s; write " FORMS,
 		  masked.data, why);
 	buf_clear(&masked);
@@ -111,7 +64,7 @@ static const char *parse_user(struct slice *rest, struct redis_url *u)
 	struct slice user, password;
 	bool has_password;
 
-	if (!cut_user(rest, &password)) {
+	if (!url_cut_user(rest, &password)) {
 		u->user = xstrdup("");
 		return NULL;
 	}
@@ -269,7 +222,7 @@ static const struct scheme *scheme_find(const char *text)
 int redis_url_parse(const char *text, struct redis_url *u, struct error *err)
 {
 	const struct scheme *scheme = scheme_find(text);
-	struct slice rest = after_scheme(text);
+	struct slice rest = url_after_scheme(text);
 	const char *why;
 
 	*u = (struct redis_url){0};

@@ -12,8 +12,7 @@
  *
  * The last form is the one of Python's clients; its hosts are those of the
  * Sentinels, user and password are for Redis. User and password may be
- * percent-encoded. No message made here, and nothing that redis_url_mask()
- * writes, shows a password.
+ * percent-encoded. No message made here shows a password.
  */
 struct redis_address {
 	char *host; /* name or address, without brackets; or NULL: */
@@ -43,8 +42,5 @@ void redis_url_clear(struct redis_url *u);
  */
 bool redis_url_set_address(struct redis_url *u, struct slice host,
 			   struct slice port);
-
-/* Appends text, which need not be well-formed, with "***" for secrets. */
-void redis_url_mask(const char *text, struct buf *out);
 
 #endif

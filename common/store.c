@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "treadle/clock.h"
+#include "treadle/url.h"
 #include "treadle/workflow.h"
 
 #include "redis_url.h"
@@ -424,7 +425,7 @@ static void explain_address(const char *url, struct buf *out)
 			buf_addf(out, " -n %d", u.database);
 	} else {
 		buf_init(&masked, 4096);
-		redis_url_mask(url, &masked);
+		url_mask(url, &masked);
 		buf_adds(out, "-u ");
 		quote(out, buf_slice(&masked));
 		buf_clear(&masked);

@@ -182,7 +182,7 @@ loops() {
 floors() {
 	awk '
 	BEGIN {
-		split("base:0 arena:1 text:1 clock:1 loop:1 value:2 json:2 " \
+		split("base:0 arena:1 text:1 url:1 clock:1 loop:1 value:2 json:2 " \
 			"msgpack:2 yaml:2 log:2 histogram:2 config:3 " \
 			"option:3 crypto:3 template:3 schema:3 retry:3 " \
 			"redis:4 workflow:4 store:5", list, " ")

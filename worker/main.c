@@ -5,6 +5,7 @@
 
 #include "treadle/log.h"
 #include "treadle/loop.h"
+#include "treadle/url.h"
 
 #include "core.h"
 #include "watchdog.h"
@@ -76,18 +77,12 @@ static void unwatch_process(struct process *p)
 		watchdog_stop(p->watchdog);
 }
 
-/* The URL without what stands before its host: that may be a password. */
-static const char *shown_url(const char *url)
-{
-	const char *at = strrchr(url, '@');
-
-	return at ? at + 1 : url;
-}
-
 static void log_configuration(const struct config *c)
 {
-	struct buf queues;
+	struct buf queues, url;
 
+	buf_init(&url, 1024);
+	url_mask(c->redis.url, &url);
 	buf_init(&queues, 1024);
 	for (size_t i = 0; i < c->worker.queues.count; i++)
 		buf_addf(&queues, "%s%s", i > 0 ? "," : "",
@@ -95,11 +90,11 @@ static void log_configuration(const struct config *c)
 	log_info("worker starting", NULL,
 		 "%s, redis %s, prefix %s, queues %s, slots %lld (exec %lld), "
 		 "lease %lld ms, grace %lld ms",
-		 TREADLE_VERSION, shown_url(c->redis.url), c->redis.prefix,
-		 queues.data, (long long)c->worker.slots,
-		 (long long)c->worker.exec_slots, (long long)c->worker.lease,
-		 (long long)c->worker.grace);
+		 TREADLE_VERSION, url.data, c->redis.prefix, queues.data,
+		 (long long)c->worker.slots, (long long)c->worker.exec_slots,
+		 (long long)c->worker.lease, (long long)c->worker.grace);
 	buf_clear(&queues);
+	buf_clear(&url);
 }
 
 static int run(const struct config *config)

@@ -271,9 +271,10 @@ static void an_explanation_tells_where_a_value_is_from(void **state)
 
 static void a_password_is_never_shown(void **state)
 {
-	const char *urls[] = {"redis://user:hunter2@host/0",
-			      "redis://:hunter2@host", "redis://u:h@hunter2@h",
-			      "hunter2"};
+	const char *urls[] = {
+		"redis://user:hunter2@host/0", "redis://:hunter2@host",
+		"redis://u:h@hunter2@h",       "redis://hunter2@h",
+		"redis://h?password=hunter2",  "hunter2"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < countof(urls); i++) {
