@@ -7,8 +7,7 @@
 /*
  * What ought to be in one partition of Redis, after docs/INTERNALS.md: facts,
  * not keys. model_apply() says what one call should change and be answered.
- * It can't know which ids Redis gives to new entries: those are `is_new` until
- * they are seen.
+ * It can't know which ids Redis gives to new entries: `is_new` until seen.
  */
 #define RUNS_MAX 24
 #define WORKERS_MAX 96
