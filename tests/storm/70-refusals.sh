@@ -67,23 +67,40 @@ for i in $(counted 1); do
 	redis DEL x >/dev/null
 done
 
-# Last, for the load asks Redis under the first one.
+# Last, for the load asks Redis under the first one. Nobody hammers meanwhile:
+# each connection is tried again after a pause that grows, to a second.
 fault password
 redis CONFIG SET requirepass second >/dev/null
 export REDISCLI_AUTH=second
+connections() {
+	redis INFO stats | sed -n 's/^total_connections_received:\([0-9]*\).*/\1/p'
+}
+tries=$(connections)
+refused_at=$SECONDS
+clients=$(redis CLIENT LIST | grep -c name=treadle)
 drop_clients
-rest 1000
+rest 2000
+tries=$(($(connections) - tries))
+ok "V4: $clients clients do not hammer, $tries times refused" \
+	[ "$tries" -le $((clients * (20 + 4 * (SECONDS - refused_at)))) ]
 echo second >"$secret"
 goes_on
 verdict 'Redis refuses'
 
 # Somebody flushes all: what was there is gone, and new runs are done.
-fault cut
-redis FLUSHALL >/dev/null
-redis CONFIG SET requirepass first >/dev/null
-export REDISCLI_AUTH=first
-echo first >"$secret"
+end_world
+PRELOAD='' REDIS_WRAPPER=() EXCUSED=
+unset TREADLE_REDIS_PASSWORD_FILE REDISCLI_AUTH
+begin_world --appendfsync everysec
 begin_load 20
+for i in $(counted 1); do
+	wait_until '[ "$(commits)" -gt 100 ]' 60
+	fault cut
+	fault flush
+	redis FLUSHALL >/dev/null
+	rest 500
+	cut_is_over
+done
 wait_until '[ "$(commits)" -gt 100 ]' 60
 LOSS_MS=-1
 verdict 'Redis is flushed'

@@ -33,13 +33,17 @@ kind == "nemesis" && $1 == "fault" {
 	faults[$2]++
 	if ($2 == "kill")
 		killed_at[$3] = $4
-	if ($2 == "cut")
+	if ($2 == "cut") {
 		cuts[++cut_count] = $4
+		cut_ends[cut_count] = $4
+	}
 	else if ($2 == "thawed")
 		thawed_at[++splits] = $4
 	else if ($2 == "deposed")
 		deposed_at[splits] = $4
 }
+# What was said before it was cut may have been heard a little later.
+kind == "nemesis" && $1 == "back" { cut_ends[cut_count] = $2 }
 
 # --- producers ------------------------------------------------------------------
 
@@ -369,7 +373,7 @@ kind == "dump" && $1 == "key" {
 function is_excused(at,    i)
 {
 	for (i = 1; i <= cut_count; i++)
-		if (at <= cuts[i] && (loss_ms < 0 || at > cuts[i] - loss_ms))
+		if (at <= cut_ends[i] && (loss_ms < 0 || at > cuts[i] - loss_ms))
 			return i
 	return 0
 }
@@ -403,8 +407,8 @@ function check_acked(    i, id, c, survivor)
 	for (i = acks; i > 0; i--) {
 		id = acked_order[i]
 		for (c = 1; c <= cut_count; c++)
-			if (acked_at[id] <= cuts[c] &&
-			    (c == 1 || acked_at[id] > cuts[c - 1]))
+			if (acked_at[id] <= cut_ends[c] &&
+			    (c == 1 || acked_at[id] > cut_ends[c - 1]))
 				break
 		if (id in is_there || id in removed) {
 			survivor[c] = id

@@ -12,8 +12,7 @@
 #	verdict 'workers are killed'
 #
 # Knobs: STORM_SCALE multiplies what is done (1), STORM_SEED decides chances,
-# STORM_REPORT names a file that the figures are appended to, STORM_LONG asks for
-# what takes minutes.
+# STORM_REPORT names a file that the figures are appended to.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/sentinels.sh"
@@ -40,6 +39,12 @@ now_ms() { NOW=$((${EPOCHREALTIME/[.,]/} / 1000)); } # in NOW
 fault() {
 	now_ms
 	echo "fault $1 ${2:--} $NOW" >>"$ledgers/nemesis"
+}
+
+# From now on nobody hears any more of what a cut has taken.
+cut_is_over() {
+	now_ms
+	echo "back $NOW" >>"$ledgers/nemesis"
 }
 
 # sample NAME MS: how long something took.
@@ -320,6 +325,7 @@ bounce_redis() { # KIND
 	kill_redis
 	[ "$1" != cut ] || cut_power
 	mend_history
+	cut_is_over
 	restart_redis
 	now_ms
 	back_at=$NOW
