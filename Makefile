@@ -208,15 +208,16 @@ exhaust: deps ## refuse memory, processes and descriptors, wish by wish
 		tests/run build/test exhausted
 
 storm: deps ## break real programs for SECONDS (120), print what came of it
-	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) built
+	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) storms
 	@tests/storm/run build/test $(or $(SECONDS),120)
 
 storm-plants: deps ## plant bugs in C, and look whether storms find them
 	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) built
 	@tests/storm/plants
 
-storm-long: ## the same for half an hour: the figures of docs/FAULTS.md
-	@$(MAKE) --no-print-directory storm SECONDS=1800
+storm-long: deps ## half an hour of what is installed: the figures of docs/FAULTS.md
+	@$(MAKE) --no-print-directory MODE=release -j$$(nproc) storms
+	@STORM_SCALE=$(or $(SCALE),3) tests/storm/run build/release 1800
 
 memcheck: deps ## run the three programs under valgrind
 	@$(MAKE) --no-print-directory MODE=release -j$$(nproc) built
