@@ -21,6 +21,7 @@ struct children {
 	uv_loop_t *loop;
 	uv_signal_t on_child; /* SIGCHLD */
 	struct warden *warden;
+	uv_timer_t again;    /* when the warden is tried again */
 	struct child *first; /* all that have not been freed */
 	uint64_t descriptors_max;
 	bool is_stopping;
@@ -136,6 +137,31 @@ static struct child *find(struct children *c, pid_t pid)
 	return NULL;
 }
 
+/* The warden */
+
+static void on_again(uv_timer_t *timer);
+
+/* Who began before there was a table is noted in it now. */
+static void keep_warden(struct children *c)
+{
+	int64_t again_ms = warden_keep(c->warden);
+
+	if (again_ms)
+		uv_timer_start(&c->again, on_again, (uint64_t)again_ms, 0);
+	for (struct child *k = c->first; k; k = k->next) {
+		if (k->row || k->has_ended)
+			continue;
+		k->row = warden_take(c->warden);
+		if (k->row)
+			*k->row = k->pid;
+	}
+}
+
+static void on_again(uv_timer_t *timer)
+{
+	keep_warden(timer->data);
+}
+
 /*
  * Reaps whatever has ended: ours; and, where the worker is the first process
  * of a container, what others have left to it.
@@ -152,8 +178,8 @@ static void on_child_signal(uv_signal_t *handle, int number)
 
 		if (k)
 			note_exit(k, status);
-		else
-			warden_reaped(c->warden, pid);
+		else if (warden_reaped(c->warden, pid) && !c->is_stopping)
+			keep_warden(c);
 	}
 }
 
@@ -244,7 +270,7 @@ static int ends_open(struct slice input, struct spawn *s, int ours[CHILD_PIPES])
 int children_spawn(struct children *c, struct spawn *s, pid_t *pid,
 		   struct error *err)
 {
-	warden_keep(c->warden);
+	keep_warden(c);
 	s->group = warden_take(c->warden);
 	s->descriptors_max = c->descriptors_max;
 	if (spawn(s, pid, err) == 0)
@@ -333,11 +359,14 @@ struct children *children_new(uv_loop_t *loop, uint64_t descriptors_max)
 	must(uv_signal_init(loop, &c->on_child) == 0);
 	c->on_child.data = c;
 	must(uv_signal_start(&c->on_child, on_child_signal, SIGCHLD) == 0);
+	must(uv_timer_init(loop, &c->again) == 0);
+	c->again.data = c;
+	uv_unref((uv_handle_t *)&c->again);
 	listen_if_any(c);
 	return c;
 }
 
-static void on_signal_closed(uv_handle_t *handle)
+static void on_timer_closed(uv_handle_t *handle)
 {
 	struct children *c = handle->data;
 	void (*on_stopped)(void *arg) = c->on_stopped;
@@ -346,6 +375,13 @@ static void on_signal_closed(uv_handle_t *handle)
 	warden_free(c->warden);
 	free(c);
 	on_stopped(arg);
+}
+
+static void on_signal_closed(uv_handle_t *handle)
+{
+	struct children *c = handle->data;
+
+	uv_close((uv_handle_t *)&c->again, on_timer_closed);
 }
 
 static void stop_if_last(struct children *c)
@@ -362,6 +398,7 @@ void children_stop(struct children *c, void (*on_stopped)(void *arg), void *arg)
 	c->is_stopping = true;
 	c->on_stopped = on_stopped;
 	c->arg = arg;
+	uv_timer_stop(&c->again);
 	for (struct child *k = c->first; k; k = k->next)
 		child_signal(k, SIGKILL);
 	stop_if_last(c);

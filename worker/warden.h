@@ -23,13 +23,18 @@
  */
 struct warden;
 
-/* What it needs is made here, but no process before warden_keep(). */
+/* Makes nothing yet. */
 struct warden *warden_new(void);
 
-/* Sees that the process exists: begins it, again if it was killed. */
-void warden_keep(struct warden *w);
+/*
+ * Sees that table and process exist: makes them, again if the process was
+ * killed. Gives 0, or the ms after which it wants to be called again, because
+ * the system refuses something: 1 s, then twice as long each time, up to a
+ * minute. In between it can be called at will.
+ */
+int64_t warden_keep(struct warden *w);
 
-/* A row to be filled, or NULL where the table is full. */
+/* A row to be filled, or NULL where there is no table, or it is full. */
 volatile int32_t *warden_take(struct warden *w);
 void warden_give(struct warden *w, volatile int32_t *row); /* NULL is fine */
 
