@@ -86,8 +86,7 @@ struct stop {
 struct model_worker {
 	int number; /* 0: this place is free */
 	bool is_there, is_leased, is_lost;
-	int64_t lease_ms, lease_ends, lost_at, forget_at; /* forget_at: 0 */
-	int64_t heard_at;                                 /* true time */
+	int64_t lease_ms, lease_ends, lost_at, forget_at, true_heard_at;
 	unsigned queues;
 	struct stop stops[STOPS_MAX];
 	int stop_count;

@@ -161,7 +161,7 @@ static void declare_lost(struct model *m, int limit)
 	for (int i = 0; i < count && i < limit; i++) {
 		late[i]->is_leased = false;
 		/* Two thirds of it have passed, whatever the clock did. */
-		if (3 * (m->true_now - late[i]->heard_at) <
+		if (3 * (m->true_now - late[i]->true_heard_at) <
 		    2 * late[i]->lease_ms)
 			m->stolen_from = late[i]->number;
 		late[i]->is_there = late[i]->is_lost = true;

@@ -50,7 +50,7 @@ static void renew_lease(struct model *m, struct model_worker *w, int64_t ms,
 		w->lease_ends = from + ms;
 	w->is_leased = true;
 	w->lease_ms = ms;
-	w->heard_at = m->true_now;
+	w->true_heard_at = m->true_now;
 }
 
 void model_register(struct model *m, const struct call *c, struct answer *a)
