@@ -83,31 +83,47 @@ end
 function MENDS.definition(batch, now, digest, runs, submitted, removed)
   local p = batch.p
   local key = p .. 'def:' .. digest
+  local is_wrong = false
   if runs then
     local v = call('HMGET', p .. 'counters', 'submitted', 'removed')
     if (v[1] or '0') ~= submitted or (v[2] or '0') ~= removed or
         call('EXISTS', key) == 0 then
       return false
     end
+    is_wrong = call('HGET', key, 'runs') ~= runs
     call('HSET', key, 'runs', runs)
   end
   local users = call('HGET', key, 'runs')
   if users and tonumber(users) <= 0 then
     return call('ZADD', p .. 'definitions', 'NX', text_of(now), digest) > 0 or
-      runs ~= nil
+      is_wrong
   end
-  return call('ZREM', p .. 'definitions', digest) > 0 or runs ~= nil
+  return call('ZREM', p .. 'definitions', digest) > 0 or is_wrong
 end
 
 -- The queues in which a worker holds entries, or nil for none.
 local function holds(p, id)
-  local queues
-  for _, queue in ipairs(call('SMEMBERS', p .. 'queues')) do
+  local names, queues = call('SMEMBERS', p .. 'queues'), nil
+  table.sort(names)
+  for _, queue in ipairs(names) do
     if held(p, queue, id) > 0 then
       queues = queues and queues .. ',' .. queue or queue
     end
   end
   return queues
+end
+
+-- The queues that are known of a worker and those in which it holds entries,
+-- and whether some of these were not known.
+local function all_queues(known, queues)
+  local missing = false
+  known = ',' .. (known or '') .. ','
+  for queue in string.gmatch(queues or '', '[^,]+') do
+    if not string.find(known, ',' .. queue .. ',', 1, true) then
+      known, missing = known .. queue .. ',', true
+    end
+  end
+  return string.match(known, '^,*(.-),$'), missing
 end
 
 -- A worker of which only parts are known: forgotten or, if it holds entries,
@@ -119,17 +135,11 @@ function MENDS.worker(batch, now, id)
   local of = call('HMGET', key, 'queues', 'lost')
   local lease = call('ZSCORE', p .. 'workers', id)
   local is_lost = call('ZSCORE', p .. 'lost', id)
+  local known, missing = all_queues(of[1], queues)
   if lease and not is_lost and is_live(p, id) then
     -- It lives; what it holds elsewhere is looked for from now on.
-    local missing = false
-    local known = ',' .. (of[1] or '') .. ','
-    for queue in string.gmatch(queues or '', '[^,]+') do
-      if not string.find(known, ',' .. queue .. ',', 1, true) then
-        known, missing = known .. queue .. ',', true
-      end
-    end
     if missing then
-      call('HSET', key, 'queues', string.sub(known, 2, -2))
+      call('HSET', key, 'queues', known)
     end
     return missing
   elseif not queues then
@@ -141,7 +151,7 @@ function MENDS.worker(batch, now, id)
     end
     worker.remove(p, id)
     return true
-  elseif is_lost and not lease and of[1] == queues and of[2] then
+  elseif is_lost and not lease and of[2] and not missing then
     return false
   end
   call('HSET', key, 'queues', queues, 'lost', text_of(now))

@@ -110,6 +110,8 @@ is 'a count of its runs' \
 	"$(mend definition chain 0 "$submitted" "$removed")" true
 is 'is believed' "$(redis HGET "$P:def:chain" runs)$(redis ZSCORE \
 	"$P:definitions" chain | wc -w)" 01
+left_alone 'and needs no other' \
+	definition chain 0 "$submitted" "$removed"
 is 'whatever it says' \
 	"$(mend definition chain 1 "$submitted" "$removed")" true
 is 'it is used then' "$(redis ZSCORE "$P:definitions" chain)" ''
@@ -129,6 +131,9 @@ redis ZREM "$P:workers" w1 >/dev/null
 repaired 'one without a lease' worker w1
 is 'is declared lost' "$(redis ZSCORE "$P:lost" w1 | wc -w)$(redis HEXISTS \
 	"$P:worker:w1" lost)" 11
+redis HSET "$P:worker:w1" queues other,q >/dev/null
+left_alone "one that is lost, and looked for where it holds nothing as well" \
+	worker w1
 is 'so that others do its work' \
 	"$(call reclaim c1 1000 9 | query '.workers[0].returned')" 1
 left_alone 'one that was lost' worker w1

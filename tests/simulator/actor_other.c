@@ -332,6 +332,8 @@ bool act_other(struct world *w, const struct action *a)
 		return act_sync(w);
 	case ACTION_CUT:
 		return act_cut(w);
+	case ACTION_MEND:
+		return act_mend(w, a);
 	default:
 		return false;
 	}

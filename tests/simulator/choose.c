@@ -25,7 +25,8 @@ static bool is_call(enum action_kind kind)
 	       kind != ACTION_SERVE && kind != ACTION_CRASH &&
 	       kind != ACTION_FREEZE && kind != ACTION_THAW &&
 	       kind != ACTION_REPLACE && kind != ACTION_ARRIVE &&
-	       kind != ACTION_LOOK && kind != ACTION_SYNC && kind != ACTION_CUT;
+	       kind != ACTION_LOOK && kind != ACTION_SYNC &&
+	       kind != ACTION_CUT && kind != ACTION_MEND;
 }
 
 static enum fate choose_fate(struct world *w, enum action_kind kind)

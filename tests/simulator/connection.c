@@ -48,7 +48,7 @@ static void exec_server(const struct connection *c, pid_t parent)
 	       "yes", "--appendfsync", "always", "--save", "", "--databases",
 	       databases, "--enable-debug-command", "yes",
 	       "--stream-node-max-entries", "16", "--auto-aof-rewrite-min-size",
-	       "16mb", "--latency-tracking", "no", "--slowlog-log-slower-than",
+	       "2mb", "--latency-tracking", "no", "--slowlog-log-slower-than",
 	       "-1", "--loglevel", "warning", (char *)NULL);
 	_exit(127);
 }

@@ -28,6 +28,7 @@ bool act_other(struct world *w, const struct action *a);
 bool act_look(struct world *w, const struct action *a);
 bool act_sync(struct world *w);
 bool act_cut(struct world *w);
+bool act_mend(struct world *w, const struct action *a);
 bool act_read(struct world *w, struct worker *of, const struct action *a);
 bool act_serve(struct world *w, struct worker *of);
 bool act_reconcile(struct world *w, struct worker *of, const struct action *a);

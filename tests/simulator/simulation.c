@@ -10,7 +10,7 @@
 #include "shrink.h"
 
 #define PLACES 32
-#define RESTART_ROUNDS 1000 /* about so many rounds between two restarts */
+#define RESTART_ROUNDS 1000 /* at least so many between two restarts */
 
 struct simulation {
 	struct options options;
@@ -22,7 +22,7 @@ struct simulation {
 	int places, next, over;
 	uint64_t digest;
 	struct random random;
-	int rounds;
+	int rounds, restart_at;
 	struct timespec begun;
 	struct world *failed;
 };
@@ -128,7 +128,11 @@ static bool wants_restart(struct simulation *s)
 {
 	if (s->options.world >= 0)
 		return s->worlds[0].wants_restart;
-	return random_one_in(&s->random, RESTART_ROUNDS);
+	if (s->rounds < s->restart_at)
+		return false;
+	s->restart_at +=
+		RESTART_ROUNDS + random_below(&s->random, 2 * RESTART_ROUNDS);
+	return true;
 }
 
 /* --- the rounds -------------------------------------------------------------
@@ -180,6 +184,7 @@ static void begin(struct simulation *s, int lane)
 		s->places = share < PLACES ? share : PLACES;
 	}
 	s->random.state = random_mix(o->seed + (uint64_t)lane);
+	s->restart_at = random_below(&s->random, RESTART_ROUNDS);
 	shapes_init(s->shapes, o->seed);
 	s->worlds = xcalloc((size_t)s->places, sizeof(*s->worlds));
 	connection_open(&s->connection, o->library, o->library_len, 2 * PLACES);
