@@ -209,7 +209,7 @@ static const char *const submit_codes[] = {
 	[SUBMIT_UNDEFINED] = "UNDEFINED",
 };
 
-/* "CREATED", "EXISTS <run>"... */
+/* "CREATED", "EXISTS <run>", "CONFLICT <run>", "UNDEFINED <run>" */
 static bool read_submitted(const struct reply *item, struct submitted *answer)
 {
 	struct slice rest = item->text;

@@ -119,9 +119,10 @@ static void take_answer(struct batch *batch, size_t i,
 		batch->ids[i][0] = '\0';
 		return;
 	}
-	bool is_ours = slice_is(answer->run, batch->ids[i]);
-	batch->is_old[i] = answer->code == SUBMIT_EXISTS && !is_ours;
-	if (!is_ours) {
+	/* Our own id "exists" where the first answer was lost. */
+	batch->is_old[i] = answer->code == SUBMIT_EXISTS &&
+			   !slice_is(answer->run, batch->ids[i]);
+	if (batch->is_old[i]) {
 		must(answer->run.len == RUN_ID_LEN);
 		memcpy(batch->ids[i], answer->run.data, RUN_ID_LEN);
 	}

@@ -101,6 +101,6 @@ int submission_send(struct dialogue *d, const struct workflow *w,
 	/* Our own id "exists" where the first answer was lost. */
 	*is_new = sending.code == SUBMIT_CREATED ||
 		  strcmp(sending.run, sub->run) == 0;
-	memcpy(run, sending.run, sizeof(sending.run));
+	memcpy(run, *is_new ? sub->run : sending.run, RUN_ID_LEN + 1);
 	return 0;
 }

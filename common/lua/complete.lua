@@ -61,14 +61,15 @@ local function advance(batch, id, graph, name, is_again, fields, offer)
     fields[n + 2] = 'waiting ' .. needs_left - 1 ..
       (attempts > 0 and ' ' .. attempts or '')
   elseif is_again then
-    local entry = run.enqueue(p, id, name, of.queue)
+    local entry = run.enqueue(p .. 'queue:' .. of.queue, id, name)
     fields[n + 2] = record.ready(attempts, 0, entry, true)
   elseif is_heir(offer, of) then
     offer.name = name
     fields[n + 2] = 'running 1 0 ' .. offer.entry .. offer.ending
     count(batch, 'attempts')
   else
-    fields[n + 2] = 'ready 0 0 ' .. run.enqueue(p, id, name, of.queue)
+    fields[n + 2] = 'ready 0 0 ' ..
+      run.enqueue(p .. 'queue:' .. of.queue, id, name)
   end
 end
 

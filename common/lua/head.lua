@@ -88,7 +88,7 @@ end
 -- acknowledged entries by queue, and runs that change their index.
 local function batch_new(p)
   return { p = p, counts = {}, entries = {}, entering = {}, leaving = {},
-    finished = {}, deadlines = {} }
+    finished = {} }
 end
 
 local function count(batch, name, increment)
@@ -123,6 +123,9 @@ local function leave_index(batch, state, id)
   list[#list + 1] = id
 end
 
+local RUNS = { done = 'runs_done', failed = 'runs_failed',
+  cancelled = 'runs_cancelled' }
+
 -- A run has finished at `now`, a text, and leaves the running ones. Whatever
 -- deadline it had is over.
 local function finish_run(batch, id, state, now)
@@ -130,8 +133,19 @@ local function finish_run(batch, id, state, now)
   enter_index(batch, state, id)
   local n = #batch.finished
   batch.finished[n + 1], batch.finished[n + 2] = now, id
-  batch.deadlines[#batch.deadlines + 1] = id .. '/'
-  count(batch, 'runs_' .. state)
+  count(batch, RUNS[state])
+end
+
+-- Most runs have no deadline. That nothing at all is delayed is seen at once.
+local function drop_deadlines(p, finished)
+  if #finished == 0 or call('EXISTS', p .. 'delayed') == 0 then
+    return
+  end
+  local members = {}
+  for i = 2, #finished, 2 do
+    members[#members + 1] = finished[i] .. '/'
+  end
+  call_many('ZREM', p .. 'delayed', nil, members)
 end
 
 local function batch_end(batch)
@@ -147,7 +161,7 @@ local function batch_end(batch)
   for state, list in pairs(batch.entering) do
     call_many('ZADD', p .. 'runs:' .. state, nil, list)
   end
-  call_many('ZREM', p .. 'delayed', nil, batch.deadlines)
+  drop_deadlines(p, batch.finished)
   call_many('ZADD', p .. 'finished', nil, batch.finished)
   for name, increment in pairs(batch.counts) do
     call('HINCRBY', p .. 'counters', name, increment)

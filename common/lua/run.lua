@@ -21,15 +21,15 @@ function run.input(p, id, key)
     call('HGET', p .. 'out:' .. id, '.input')
 end
 
--- Queues a step; returns the new entry.
-function run.enqueue(p, id, name, queue)
-  return call('XADD', p .. 'queue:' .. queue, '*', 'run', id, 'step', name)
+-- Queues a step, in the queue of that key; returns the new entry.
+function run.enqueue(queue, id, name)
+  return call('XADD', queue, '*', 'run', id, 'step', name)
 end
 
 -- The step becomes ready under a new entry; whoever holds the old one is
 -- fenced from then on.
 function run.requeue(p, id, name, queue, attempt, recoveries)
-  local entry = run.enqueue(p, id, name, queue)
+  local entry = run.enqueue(p .. 'queue:' .. queue, id, name)
   local has_more =
     call('HEXISTS', p .. 'out:' .. id, '.memo:' .. name) == 1 or
     call('HEXISTS', p .. 'run:' .. id, 'again:' .. name) == 1

@@ -35,20 +35,36 @@ local function find_by_key(p, key, content)
   return (is_same and 'EXISTS ' or 'CONFLICT ') .. id
 end
 
--- What one submission says; the deadline is that of the workflow if 0.
--- The list of what goes into the hash serves all runs of a call. What steps
--- read of it stands in front, because Redis looks for a field from there.
-local function create(batch, id, digest, graph, input, key, deadline, now,
-    now_text)
-  local p, fields, n = batch.p, batch.fields, 4
-  fields[1], fields[2] = 'state', graph.begun
-  fields[3], fields[4] = 'def', digest
+-- What the new runs of one definition have in common in a call, or false if
+-- that isn't stored. What is kept in Lua may be gone from Redis: FLUSHALL,
+-- sweep. `fields` is what goes into a run's hash, first the `fixed` ones: what
+-- steps read stands in front, because Redis looks for a field from there.
+local function group_new(p, digest, now_text)
+  local graph = call('EXISTS', p .. 'def:' .. digest) == 1 and
+    definition.get(p, digest)
+  if not graph then
+    return false
+  end
+  local roots, fields = {}, { 'state', graph.begun, 'def', digest }
   for i = 1, #graph.roots do
-    local name = graph.roots[i]
-    local of = graph.steps[name]
-    fields[n + 1] = of.field
-    fields[n + 2] = 'ready 0 0 ' .. run.enqueue(p, id, name, of.queue)
-    n = n + 2
+    local of = graph.steps[graph.roots[i]]
+    roots[i] = { name = graph.roots[i], queue = p .. 'queue:' .. of.queue }
+    fields[3 + 2 * i], fields[4 + 2 * i] = of.field, ''
+  end
+  local n = #fields
+  fields[n + 1], fields[n + 2] = 'workflow', graph.name
+  fields[n + 3], fields[n + 4] = 'submitted_at', now_text
+  return { graph = graph, roots = roots, fields = fields, fixed = n + 4,
+    ids = {} }
+end
+
+-- Creates one run; hash is the key of its hash. The deadline is that of the
+-- workflow if 0.
+local function create(p, group, id, hash, input, key, deadline, now)
+  local fields, n = group.fields, group.fixed
+  for i = 1, #group.roots do
+    local root = group.roots[i]
+    fields[4 + 2 * i] = 'ready 0 0 ' .. run.enqueue(root.queue, id, root.name)
   end
   if #input > run.INPUT_SMALL then
     call('HSET', p .. 'out:' .. id, '.input', input)
@@ -56,9 +72,6 @@ local function create(batch, id, digest, graph, input, key, deadline, now,
     fields[n + 1], fields[n + 2] = 'input', input
     n = n + 2
   end
-  fields[n + 1], fields[n + 2] = 'workflow', graph.name
-  fields[n + 3], fields[n + 4] = 'submitted_at', now_text
-  n = n + 4
   if key ~= '' then
     fields[n + 1], fields[n + 2] = 'key', key
     n = n + 2
@@ -69,15 +82,16 @@ local function create(batch, id, digest, graph, input, key, deadline, now,
     n = n + 2
     run.schedule(p, id .. '/', due)
   end
-  call('HSET', p .. 'run:' .. id, unpack(fields, 1, n))
-  enter_index(batch, 'running', id)
+  call('HSET', hash, unpack(fields, 1, n))
+  group.ids[#group.ids + 1] = id
 end
 
--- The runs of a call that exist, as a set; seldom is there any.
+-- The runs of a call that exist, as a set; seldom is there any. And the keys of
+-- the hashes of all.
 local function find_known(p, args)
   local keys, known = {}, {}
   for i = 1, #args, 5 do
-    keys[#keys + 1] = p .. 'run:' .. args[i]
+    keys[(i + 4) / 5] = p .. 'run:' .. args[i]
   end
   local count = 0
   for first = 1, #keys, UNPACK_MAX do
@@ -88,7 +102,7 @@ local function find_known(p, args)
     local id = args[i * 5 - 4]
     known[id] = call('EXISTS', keys[i]) == 1 or nil
   end
-  return known
+  return known, keys
 end
 
 local function check_submissions(args)
@@ -105,64 +119,71 @@ local function check_submissions(args)
   end
 end
 
--- One submission. users has the new runs of each digest; false: not stored.
--- known holds the runs that exist.
-local function submit_one(batch, users, known, args, i, now, now_text)
-  local p = batch.p
+-- One submission. groups has one for each digest, known the runs that exist,
+-- hash is the key of the new one.
+local function submit_one(p, groups, known, hash, args, i, now, now_text)
   local id, digest, input, key = args[i], args[i + 1], args[i + 2], args[i + 3]
   local content = key ~= '' and redis.sha1hex(digest .. input)
   local found = content and find_by_key(p, key, content)
   if found then
     return found
   end
-  if users[digest] == nil then
-    -- What is kept in Lua may be gone from Redis: FLUSHALL, sweep.
-    users[digest] = call('EXISTS', p .. 'def:' .. digest) == 1 and {}
+  local group = groups[digest]
+  if group == nil then
+    group = group_new(p, digest, now_text)
+    groups[digest] = group
   end
-  local graph = users[digest] and definition.get(p, digest)
-  if not graph then
+  if not group then
     return 'UNDEFINED ' .. id
   elseif known[id] then
     return 'EXISTS ' .. id
   end
-  local deadline = args[i + 4] == '0' and graph.deadline or
+  local deadline = args[i + 4] == '0' and group.graph.deadline or
     tonumber(args[i + 4])
-  create(batch, id, digest, graph, input, key, deadline, now, now_text)
+  create(p, group, id, hash, input, key, deadline, now)
   if content then
     call('HSET', p .. 'keys', key, id .. ' ' .. content)
   end
-  users[digest][#users[digest] + 1] = id
   known[id] = true
-  return 'CREATED ' .. id
+  return 'CREATED'
+end
+
+-- What is said once for all new runs of a definition.
+local function end_group(batch, digest, group, now_text)
+  local p, ids = batch.p, group.ids
+  if #ids > 0 then
+    run.use_definition(p, digest, #ids, now_text)
+    recent.add(p, group.graph.name, ids)
+    count(batch, 'submitted', #ids)
+  end
+  local list = list_of(batch.entering, 'running')
+  for i = 1, #ids do
+    list[#list + 1] = '0' -- as enter_index; a call for each costs 1 %
+    list[#list + 1] = ids[i]
+  end
 end
 
 -- Creates runs and puts their first steps on their queues.
--- (RUN DIGEST INPUT KEY DEADLINE_MS)... Returns "<code> <run>" for each:
--- CREATED; EXISTS, if this run or one of this key and content is there;
--- CONFLICT, if the key belongs to other content; UNDEFINED, if the definition
--- isn't stored: nothing has happened for that run.
+-- (RUN DIGEST INPUT KEY DEADLINE_MS)... Returns for each CREATED, or with the
+-- run that it is about: "EXISTS <run>", if this one or one of this key and
+-- content is there; "CONFLICT <run>", if the key belongs to other content;
+-- "UNDEFINED <run>", if the definition isn't stored: nothing has happened.
 -- Afterwards, if CREATED: the run is there and will reach a final state.
 function submit.submit(p, args)
   check_submissions(args)
   local now, now_text = clock()
-  local batch, known = batch_new(p), find_known(p, args)
-  local users, answers, created = {}, {}, 0
-  batch.fields = {}
+  local known, keys = find_known(p, args)
+  local groups, answers = {}, {}
   for i = 1, #args, 5 do
-    answers[#answers + 1] = submit_one(batch, users, known, args, i, now,
-      now_text)
+    local n = #answers + 1
+    answers[n] = submit_one(p, groups, known, keys[n], args, i, now, now_text)
   end
-  for digest, ids in pairs(users) do
-    if ids and #ids > 0 then
-      run.use_definition(p, digest, #ids, now_text)
-      recent.add(p, definition.get(p, digest).name, ids)
-      created = created + #ids
+  local batch = batch_new(p)
+  for digest, group in pairs(groups) do
+    if group then
+      end_group(batch, digest, group, now_text)
     end
-  end
-  if created > 0 then
-    count(batch, 'submitted', created)
   end
   batch_end(batch)
   return answers
 end
-

@@ -78,7 +78,7 @@ struct submission {
 };
 struct submitted {
 	enum submit_code code;
-	struct slice run; /* the one there is */
+	struct slice run; /* the one there is; empty if it was created */
 };
 typedef void store_submit_fn(void *arg, const struct submitted *answers,
 			     size_t count, const struct redis_failure *failure);

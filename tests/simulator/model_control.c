@@ -94,7 +94,7 @@ void model_submit(struct model *m, const struct call *c, struct answer *a)
 					item->definition;
 				m->keys[item->key].input = item->payload;
 			}
-			answer_run(a, "CREATED", item->run);
+			answer_word(a, "CREATED");
 		}
 	}
 }
