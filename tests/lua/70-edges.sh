@@ -34,7 +34,7 @@ redis DEL "$P:worker:ghost" >/dev/null
 redis HSET "$P:worker:odd" host h pid 1 queues q >/dev/null
 redis ZADD "$P:workers" 1 odd >/dev/null
 is 'a worker without a group loses nothing' \
-	"$(call reclaim c1 1000 10 | query '.workers[0].recovered')" 0
+	"$(call reclaim c1 60000 10 | query '.workers[0].recovered')" 0
 
 register w1 >/dev/null
 call submit "$r" chain '' '' 0 >/dev/null
@@ -55,10 +55,10 @@ is 'the logs tell of a try that has only written' \
 refuses 'logs are of a step of the workflow' '^ABSENT ' logs "$r" zz
 is 'a step put aside without a memo' \
 	"$(call defer w1 q "$ENTRY" "$r" a 1 1 '')" COMMITTED
-call promote c2 1000 100 >/dev/null
-is 'a second coordinator stands by' "$(call promote c3 1000 100 | query .role)" \
+call promote c2 60000 100 >/dev/null
+is 'a second coordinator stands by' "$(call promote c3 60000 100 | query .role)" \
 	standby
-is 'so for reclaiming' "$(call reclaim c3 1000 100 | query .role)" standby
+is 'so for reclaiming' "$(call reclaim c3 60000 100 | query .role)" standby
 call sweep c1 1000 100 999999 9999 >/dev/null
 is 'and for sweeping' "$(call sweep c3 1000 100 0 0 | query .role)" standby
 redis DEL "$P:lead:promote" "$P:lead:reclaim" "$P:lead:sweep" >/dev/null
