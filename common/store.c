@@ -92,9 +92,9 @@ const char *store_keys(const struct store *s)
 size_t store_queue_key(const struct store *s, const char *queue, char *out,
 		       size_t size)
 {
-	int len = snprintf(out, size, "%s:queue:%s", s->keys, queue);
+	size_t len = (size_t)snprintf(out, size, "%s:queue:%s", s->keys, queue);
 
-	return len > 0 && (size_t)len < size ? (size_t)len : 0;
+	return len < size ? len : 0;
 }
 
 /* --- calls --------------------------------------------------------------- */

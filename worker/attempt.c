@@ -117,7 +117,6 @@ static void begin(struct attempt *a, const struct taken *t)
 	a->attempt_base = t->attempt_base;
 	a->recoveries = t->recoveries;
 	a->generation = t->generation;
-	a->deadline_at = t->deadline_at;
 	a->taken_at = t->now;
 	set_idempotency_key(a);
 	if (t->memo.len > 0 && msgpack_parse(t->memo, &a->memo, NULL) < 0)
@@ -135,7 +134,6 @@ static void begin(struct attempt *a, const struct taken *t)
 
 void attempt_taken(struct attempt *a, const struct taken *t)
 {
-	worker_heard(a->worker, t->now);
 	switch (t->code) {
 	case TAKE_RUN:
 		begin(a, t);
@@ -168,19 +166,6 @@ void attempt_defined(struct attempt *a, const struct error *err)
 		fail_text(a, FAILURE_UNSUPPORTED, err->text);
 }
 
-static int64_t time_over_ms(const struct attempt *a)
-{
-	int64_t now = clock_monotonic_ms(), due = now + a->step->timeout_ms;
-	int64_t left;
-
-	if (a->deadline_at > 0) {
-		left = a->deadline_at - worker_redis_now(a->worker);
-		if (now + left < due)
-			due = now + left;
-	}
-	return due;
-}
-
 static void start(struct attempt *a)
 {
 	struct worker *w = a->worker;
@@ -191,7 +176,8 @@ static void start(struct attempt *a)
 	if (a->kind == &step_exec)
 		w->exec_running++;
 	if (a->kind->stop)
-		alarm_set(&w->alarms, a, time_over_ms(a));
+		alarm_set(&w->alarms, a,
+			  clock_monotonic_ms() + a->step->timeout_ms);
 	a->kind->start(a);
 }
 
@@ -279,14 +265,10 @@ void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once)
 
 void on_attempt_alarm(struct attempt *a)
 {
-	bool is_deadline = a->deadline_at > 0 &&
-			   worker_redis_now(a->worker) >= a->deadline_at;
-
 	if (a->stop != STOP_NOT)
 		attempt_stop(a, a->stop, true);
 	else
-		attempt_stop(a, is_deadline ? STOP_DEADLINE : STOP_TIMEOUT,
-			     false);
+		attempt_stop(a, STOP_TIMEOUT, false);
 }
 
 /* --- the end ------------------------------------------------------------- */
@@ -307,19 +289,13 @@ static void end_stopped(struct attempt *a)
 {
 	char limit[DURATION_TEXT_MAX], text[80];
 
-	switch (a->stop) {
-	case STOP_TIMEOUT:
-		snprintf(text, sizeof(text), "not finished within its %s",
-			 duration_human(a->step->timeout_ms, limit));
-		fail_text(a, FAILURE_TIMEOUT, text);
-		break;
-	case STOP_DEADLINE:
-		fail_text(a, FAILURE_DEADLINE,
-			  "not finished before the run's deadline");
-		break;
-	default:
+	if (a->stop != STOP_TIMEOUT) {
 		hand_back(a);
+		return;
 	}
+	snprintf(text, sizeof(text), "not finished within its %s",
+		 duration_human(a->step->timeout_ms, limit));
+	fail_text(a, FAILURE_TIMEOUT, text);
 }
 
 void attempt_done(struct attempt *a, jv output)

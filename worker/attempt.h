@@ -43,7 +43,6 @@ enum attempt_state {
 enum attempt_stop {
 	STOP_NOT,
 	STOP_TIMEOUT,   /* ends as a failure: timeout */
-	STOP_DEADLINE,  /* ends as a failure: deadline */
 	STOP_CANCELLED, /* handed back, which Redis answers with CANCELLED */
 	STOP_DRAIN,     /* handed back */
 	STOP_LOST,      /* nothing is said: it is not ours any more */
@@ -76,9 +75,9 @@ struct attempt {
 	char entry[ENTRY_ID_MAX], run[RUN_ID_LEN + 1], name[STEP_NAME_MAX];
 	char idempotency_key[128]; /* the same for every try of this step */
 	int attempt, attempt_base, recoveries, generation;
-	int64_t deadline_at, taken_at; /* Redis' clock */
-	int64_t begun_us;              /* monotonic */
-	jv memo; /* what an earlier try left; invalid for none */
+	int64_t taken_at; /* Redis' clock */
+	int64_t begun_us; /* monotonic */
+	jv memo;          /* what an earlier try left; invalid for none */
 
 	struct definition *definition; /* counted */
 	const struct plan *plan;

@@ -51,8 +51,6 @@ struct worker {
 	int64_t exec_running;
 	jv env; /* what expressions see as .env */
 
-	int64_t redis_ms, redis_ms_at; /* a time of Redis, when it was heard */
-
 	uv_prepare_t turn;
 	uv_timer_t wake;     /* makes a turn happen at a time */
 	uv_timer_t patience; /* while draining */
@@ -75,8 +73,6 @@ void worker_registered(struct worker *w);
 void worker_lose_all(struct worker *w);
 /* Makes a turn happen at that time (monotonic), or earlier. */
 void worker_wake_at(struct worker *w, int64_t at_ms);
-/* Redis told its time. */
-void worker_heard(struct worker *w, int64_t redis_ms);
 /* Slots that nothing occupies; negative when more was delivered. */
 int64_t worker_free_slots(const struct worker *w);
 

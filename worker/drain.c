@@ -31,12 +31,9 @@ static void stop_any(struct attempt *a, void *arg)
 static void give_up(struct worker *w)
 {
 	log_error("worker gives up", NULL,
-		  "%zu attempts could not be handed back: %s; the lease of "
-		  "%s ends by itself",
-		  w->table.count,
-		  w->phase == WORKER_OPENING ? "Redis was never reached"
-					     : "Redis does not answer",
-		  w->id);
+		  "%zu attempts could not be handed back: Redis does not "
+		  "answer; the lease of %s ends by itself",
+		  w->table.count, w->id);
 	if (!w->exit_code)
 		w->exit_code = error_exit_code(ERR_UNAVAILABLE);
 	worker_close(w);

@@ -48,8 +48,7 @@ void lease_start(struct worker *w)
 
 void lease_stop(struct worker *w)
 {
-	if (!uv_is_closing((uv_handle_t *)&w->lease.timer))
-		uv_close((uv_handle_t *)&w->lease.timer, NULL);
+	uv_close((uv_handle_t *)&w->lease.timer, NULL);
 }
 
 static void on_registered(void *arg, const struct redis_failure *failure)
@@ -134,7 +133,6 @@ static void on_beat(void *arg, const struct beat *beat,
 		arm(w, REFUSED_PAUSE_MS);
 		return;
 	}
-	worker_heard(w, beat->now);
 	check_now_and_then(w);
 	if (beat->is_lost) {
 		worker_lost(w);

@@ -32,8 +32,12 @@ static jv scope_steps(const struct attempt *a, const struct taken *t,
 	jv steps = jv_object();
 	size_t count = a->step->reads_count;
 
-	if (t->reads_count < count)
-		count = t->reads_count;
+	if (t->reads_count != count) {
+		error_set(err, ERR_INPUT, "redis gave %zu of %zu outputs",
+			  t->reads_count, count);
+		jv_free(steps);
+		return jv_invalid();
+	}
 	for (size_t i = 0; i < count; i++) {
 		const char *name = w->steps[a->step->reads[i]].name;
 		jv output = decode(t->reads[i].text, name, err);

@@ -116,8 +116,7 @@ void report_deferred(struct attempt *a, int64_t due_at, jv memo)
 	struct buf *bytes = &outbox_of(a, VERB_DEFER)->gathering.bytes;
 	size_t at = bytes->len;
 
-	if (jv_is_valid(memo) && msgpack_print(memo, bytes) < 0)
-		bytes->len = at;
+	must(msgpack_print(memo, bytes) == 0);
 	jv_free(memo);
 	a->end.when = due_at;
 	post(a, VERB_DEFER, at);
@@ -130,23 +129,42 @@ void report_released(struct attempt *a)
 	post(a, VERB_RELEASE, bytes->len);
 }
 
+/* An attempt, and what it tells, goes from one box into another. */
+static void carry(struct box *to, const struct box *from, struct attempt *a)
+{
+	size_t at = to->bytes.len;
+
+	buf_add(&to->bytes, from->bytes.data + a->end.at, a->end.len);
+	a->end.at = at;
+	list_push(&to->attempts, a);
+}
+
 /*
  * Refused for good: an answer of the library that we don't know how to mend.
- * Results are never thrown away: they are said again, in ever smaller calls
- * so that one bad end does not hold up the others.
+ * Results are never thrown away: they are said again, but behind all others,
+ * and in ever smaller calls, so that one bad end does not hold up the rest.
  */
 static void put_back(struct outbox *o, const struct redis_failure *failure)
 {
-	while (o->said_count > 0)
-		list_unshift(&o->saying.attempts, o->said[--o->said_count]);
+	struct box box = {.attempts = {0}};
+	struct attempt *a;
+
+	buf_init(&box.bytes, BYTES_MAX);
+	while ((a = list_shift(&o->saying.attempts)))
+		carry(&box, &o->saying, a);
+	while ((a = list_shift(&o->gathering.attempts)))
+		carry(&box, &o->gathering, a);
+	for (size_t i = 0; i < o->said_count; i++)
+		carry(&box, &o->saying, o->said[i]);
+	buf_clear(&o->saying.bytes);
+	buf_reset(&o->gathering.bytes);
+	o->saying = box;
+	o->batch_max = (o->said_count + 1) / 2;
+	o->said_count = 0;
 	if (failure->cause == REDIS_STOPPED)
 		return;
 	log_error("report refused", NULL, "%s: %s; tried again in %d ms",
 		  outcome_verb(o->verb), failure->error.text, REFUSED_PAUSE_MS);
-	if (o->batch_max > 1)
-		o->batch_max /= 2;
-	else
-		list_push(&o->saying.attempts, list_shift(&o->saying.attempts));
 	o->not_before = clock_monotonic_ms() + REFUSED_PAUSE_MS;
 	worker_wake_at(o->worker, o->not_before);
 }
@@ -165,8 +183,8 @@ static void forget(struct attempt *a)
 static void all_heard(struct outbox *o)
 {
 	o->said_count = 0;
-	if (o->batch_max < REPORT_MAX)
-		o->batch_max *= 2;
+	o->batch_max =
+		o->batch_max < REPORT_MAX / 2 ? o->batch_max * 2 : REPORT_MAX;
 }
 
 static void on_ended(void *arg, const enum end_code *codes, size_t count,

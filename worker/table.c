@@ -19,15 +19,6 @@ void list_push(struct attempt_list *l, struct attempt *a)
 	l->count++;
 }
 
-void list_unshift(struct attempt_list *l, struct attempt *a)
-{
-	a->prev = NULL;
-	a->next = l->first;
-	*(l->first ? &l->first->prev : &l->last) = a;
-	l->first = a;
-	l->count++;
-}
-
 void list_remove(struct attempt_list *l, struct attempt *a)
 {
 	*(a->prev ? &a->prev->next : &l->first) = a->next;

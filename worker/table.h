@@ -17,8 +17,6 @@ struct attempt_list {
 };
 
 void list_push(struct attempt_list *l, struct attempt *a);
-/* At the front: what was taken off comes back in its place. */
-void list_unshift(struct attempt_list *l, struct attempt *a);
 void list_remove(struct attempt_list *l, struct attempt *a);
 struct attempt *list_shift(struct attempt_list *l); /* NULL when empty */
 

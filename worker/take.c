@@ -40,13 +40,15 @@ bool takes_forget(struct worker *w, struct attempt *a)
 	return true;
 }
 
-/* They come back in front, in their order. */
+/* As ends that are refused: behind all others, and in ever smaller calls. */
 static void put_back(struct worker *w, const struct redis_failure *failure)
 {
 	struct takes *t = &w->takes;
 
-	while (t->asked_count > 0)
-		list_unshift(&t->waiting, t->asked[--t->asked_count]);
+	for (size_t i = 0; i < t->asked_count; i++)
+		list_push(&t->waiting, t->asked[i]);
+	t->batch_max = (t->asked_count + 1) / 2;
+	t->asked_count = 0;
 	if (failure->cause == REDIS_STOPPED)
 		return;
 	log_error("take refused", NULL, "%s; tried again in %d ms",
@@ -72,6 +74,8 @@ static void on_taken(void *arg, const struct taken *taken, size_t count,
 	for (size_t i = 0; i < count; i++)
 		asked[i] = t->asked[i];
 	t->asked_count = 0;
+	t->batch_max =
+		t->batch_max < TAKE_MAX / 2 ? t->batch_max * 2 : TAKE_MAX;
 	w->fetch.is_exec_met = false;
 	for (size_t i = 0; i < count; i++) {
 		is_lost = is_lost || taken[i].code == TAKE_LOST;
@@ -90,7 +94,7 @@ void takes_flush(struct worker *w)
 	if (t->asked_count > 0 || t->waiting.count == 0 ||
 	    clock_monotonic_ms() < t->not_before)
 		return;
-	while (count < TAKE_MAX && t->waiting.count > 0) {
+	while (count < t->batch_max && t->waiting.count > 0) {
 		t->asked[count] = list_shift(&t->waiting);
 		refs[count] = t->asked[count]->ref;
 		count++;

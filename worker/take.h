@@ -8,12 +8,13 @@
  * Entries that were delivered, on their way to become attempts: one call for
  * all that came meanwhile, and never two calls at once.
  */
-#define TAKE_MAX 512
+#define TAKE_MAX 512 /* in one call */
 
 struct takes {
 	struct attempt_list waiting;
 	struct attempt *asked[TAKE_MAX]; /* in the call that is under way */
 	size_t asked_count;
+	size_t batch_max;   /* fewer after a refusal, to find out which */
 	int64_t not_before; /* monotonic, after a refusal */
 };
 

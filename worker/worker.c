@@ -33,19 +33,6 @@ struct tools *worker_tools(struct worker *w)
 	return w->tools;
 }
 
-int64_t worker_redis_now(const struct worker *w)
-{
-	return w->redis_ms + (clock_monotonic_ms() - w->redis_ms_at);
-}
-
-void worker_heard(struct worker *w, int64_t redis_ms)
-{
-	if (redis_ms <= 0)
-		return;
-	w->redis_ms = redis_ms;
-	w->redis_ms_at = clock_monotonic_ms();
-}
-
 /*
  * An attempt gives its slot back when it has ended, not when Redis has heard
  * of it: so the next ones are read while the last ones are being committed.
@@ -183,6 +170,7 @@ void worker_start(struct worker *w, uv_loop_t *loop,
 	*w = (struct worker){.loop = loop, .config = config};
 	renew_id(w);
 	table_init(&w->table, w);
+	w->takes.batch_max = TAKE_MAX;
 	definitions_init(&w->definitions, w);
 	reports_init(&w->reports, w);
 	alarms_start(&w->alarms, loop, on_attempt_alarm);

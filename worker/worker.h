@@ -52,7 +52,7 @@ void attempt_failed(struct attempt *a, const struct failure *f);
 /* A common case: formatted detail, no code, no wish for a delay. */
 void attempt_failed_text(struct attempt *a, enum failure_class class, int code,
 			 const char *fmt, ...) PRINTF(4, 5);
-/* due_at: Redis' clock. Owns memo, which the next try gets. */
+/* due_at: Redis' clock. Owns memo, which is for the next try; MUST be valid. */
 void attempt_deferred(struct attempt *a, int64_t due_at, jv memo);
 
 /* On the way; each copies. They reach Redis with the next turn or second. */
@@ -82,6 +82,5 @@ const char *worker_id(const struct worker *w);
  * Errors: INPUT, UNAVAILABLE where the system lacks something for now.
  */
 char *worker_secret(void *worker, const char *name, struct error *err);
-int64_t worker_redis_now(const struct worker *w); /* estimated */
 
 #endif

@@ -33,11 +33,10 @@ struct taken {
 	int attempt;         /* counts all, also before an operator's retry */
 	int attempt_base;    /* attempts that do not count for the policy */
 	int recoveries;
-	int generation;      /* raised by a re-run of what was done: 0 */
-	int64_t deadline_at; /* of the run, Redis' clock, or 0 */
-	int64_t now;         /* Redis' clock */
-	struct slice memo;   /* what defer or note kept; empty for none */
-	struct slice input;  /* msgpack; empty if not read, or none given */
+	int generation;     /* raised by a re-run of what was done: 0 */
+	int64_t now;        /* Redis' clock */
+	struct slice memo;  /* what defer or note kept; empty for none */
+	struct slice input; /* msgpack; empty if not read, or none given */
 	const struct reply *reads; /* one output for each of step.reads */
 	size_t reads_count;
 };

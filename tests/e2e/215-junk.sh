@@ -5,7 +5,7 @@
 
 start_redis
 start_coordinator
-start_worker
+start_worker --log-level debug
 queue='treadle:{0}:queue:default'
 long=$(printf 'x%.0s' {1..5000})
 redis XADD "$queue" '*' foo bar >/dev/null

@@ -223,6 +223,7 @@ static void errors_have_the_kind_that_the_library_names(void **state)
 		{"UNAVAILABLE later", ERR_UNAVAILABLE, "later"},
 	};
 	struct shop shop;
+	char text[1000] = "";
 	struct told t;
 
 	shop_open(&shop, *state);
@@ -235,6 +236,12 @@ static void errors_have_the_kind_that_the_library_names(void **state)
 		assert_int_equal(t.error.kind, cases[i].kind);
 		assert_string_equal(t.error.text, cases[i].text);
 	}
+	shop_ask(&shop, &t, STORE_find, "ODD as it is");
+	assert_contains(t.error.text, "ODD as it is");
+	memset(text, 'x', sizeof(text) - 1);
+	memcpy(text, "INPUT ", 6);
+	shop_ask(&shop, &t, STORE_find, text);
+	assert_int_equal(strlen(t.error.text), 400);
 	shop_close(&shop);
 }
 
@@ -301,16 +308,15 @@ static void it_can_be_stopped_while_opening(void **state)
 
 /* --- explanations -------------------------------------------------------- */
 
-static void explained(struct rig *rig, const char *url, const char *arg,
+static void explained(struct rig *rig, const char *url, struct slice arg,
 		      const char *want)
 {
-	struct slice args[] = {slice_of(arg)};
 	struct shop shop;
 	struct buf line;
 
 	buf_init(&line, 4096);
 	shop_open_at(&shop, rig, url, -1);
-	store_explain(shop.store, STORE_status, args, 1, &line);
+	store_explain(shop.store, STORE_status, &arg, 1, &line);
 	assert_string_equal(line.data, want);
 	shop_close(&shop);
 	buf_clear(&line);
@@ -318,22 +324,25 @@ static void explained(struct rig *rig, const char *url, const char *arg,
 
 static void a_call_is_explained_for_redis_cli(void **state)
 {
-	explained(*state, "redis://127.0.0.1:6379/0", "01k3v0",
+	explained(*state, "redis://127.0.0.1:6379/0", SLICE("01k3v0"),
 		  "redis-cli -u redis://127.0.0.1:6379/0 FCALL_RO "
 		  "treadle_status 1 'treadle:{0}' 01k3v0");
-	explained(*state, "unix:///run/redis.sock?db=2", "it's",
+	explained(*state, "unix:///run/redis.sock?db=2", SLICE("it's"),
 		  "redis-cli -s /run/redis.sock -n 2 FCALL_RO "
 		  "treadle_status 1 'treadle:{0}' 'it'\\''s'");
-	explained(*state, "redis://me:hush@h", "",
+	explained(*state, "redis://me:hush@h", SLICE(""),
 		  "redis-cli -u 'redis://me:***@h' FCALL_RO "
 		  "treadle_status 1 'treadle:{0}' ''");
-	explained(*state, "redis+sentinel://me:hush@s,t/mine/2", "",
+	explained(*state, "redis+sentinel://me:hush@s,t/mine/2", SLICE(""),
 		  "redis-cli $(redis-cli -h s -p 26379 SENTINEL "
 		  "GET-MASTER-ADDR-BY-NAME mine | xargs printf '-h %s -p %s') "
 		  "-n 2 FCALL_RO treadle_status 1 'treadle:{0}' ''");
-	explained(*state, "redis://h", "a\nb\\'\xff",
+	explained(*state, "redis://h", SLICE("a\nb\\'\xff"),
 		  "redis-cli -u redis://h FCALL_RO "
 		  "treadle_status 1 'treadle:{0}' $'a\\x0ab\\x5c\\x27\\xff'");
+	explained(*state, "redis://h", SLICE("a\0b"),
+		  "redis-cli -u redis://h FCALL_RO "
+		  "treadle_status 1 'treadle:{0}' $'a\\x00b'");
 }
 
 static void queues_have_keys(void **state)

@@ -380,8 +380,8 @@ static void assert_not_understood(struct life *l)
 /* All functions answer so. */
 static void answer_all(struct life *l, const char *lua)
 {
-	static const char *const names[] = {"take", "complete", "heartbeat",
-					    "submit", "register"};
+	static const char *const names[] = {"take",   "complete", "heartbeat",
+					    "submit", "register", "release"};
 	struct buf body;
 
 	buf_init(&body, 4096);
@@ -413,6 +413,8 @@ static void what_has_the_wrong_shape_is_not_believed(void **state)
 		"{1, 'digest', '1 -1 0 0 0'}",
 		"{'x', 'digest', '1 0 0 0 0'}",
 		"{'LIVE', 1, {}, 'x'}",
+		"{'LIVE', 1, 'x', {}}",
+		"{'LIVE', 'x', {}, {}}",
 		"{'SO SO', 1, {}, {}}",
 		"{{'CREATED'}}",
 		"{{'SO WHAT', 'x'}}",
@@ -450,6 +452,26 @@ static void what_has_the_wrong_shape_is_not_believed(void **state)
 	end(&l);
 }
 
+static void ends_are_told_what_was_answered(void **state)
+{
+	static const char *const shapes[] = {"1", "{}", "{'SO WHAT'}"};
+	struct step_ref r = {"q", "1-0", "r", "s", 1};
+	struct life l;
+
+	begin(&l, *state);
+	for (size_t i = 0; i < countof(shapes); i++) {
+		answer_all(&l, shapes[i]);
+		store_release(l.shop.store, WORKER, &r, 1, on_ended, &l);
+		assert_not_understood(&l);
+	}
+	answer_all(&l, "redis.error_reply('CONFLICT not now')");
+	store_release(l.shop.store, WORKER, &r, 1, on_ended, &l);
+	await(&l);
+	assert_true(l.is_failure);
+	assert_int_equal(l.error.kind, ERR_CONFLICT);
+	end(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +487,7 @@ int main(void)
 		WITH_SERVER(a_worker_leaves_and_is_not_known_any_more),
 		WITH_SERVER(a_definition_is_found_by_its_digest),
 		WITH_SERVER(what_has_the_wrong_shape_is_not_believed),
+		WITH_SERVER(ends_are_told_what_was_answered),
 	};
 
 	return cmocka_run_group_tests_name("store worker", tests, NULL, NULL);
