@@ -2,7 +2,7 @@
 #
 # Knobs: CC, CFLAGS, PREFIX, V=1 (show commands), T=PATTERN (tests to run),
 # SECONDS=N (how long each fuzz target, or the simulation, runs), PLANT=NAME (a
-# bug planted on purpose).
+# bug planted on purpose), ONLY=REGEX (scenarios of exhaust).
 
 PREFIX ?= /usr/local
 VERSION := 0.1.0
@@ -13,6 +13,8 @@ VERSION := 0.1.0
 # coverage: counts lines and branches. fuzz: libFuzzer, needs clang.
 
 MODE ?= release
+mode_ldflags :=
+mode_src :=
 OBJ := build/$(MODE)/obj
 GEN := build/gen
 PLANT ?=
@@ -25,7 +27,11 @@ mode_cflags := -D_FORTIFY_SOURCE=2
 else ifeq ($(MODE),test)
 mode_cflags := -O1 -g -DTREADLE_TEST $(SANITIZE) -Werror
 else ifeq ($(MODE),coverage)
-mode_cflags := -O0 -g -DTREADLE_TEST --coverage
+# An execve of gcov's own would write the counts in the child that vfork made,
+# and then its parent would not any more.
+mode_cflags := -O0 -g -DTREADLE_TEST --coverage -fno-builtin-execve
+mode_ldflags := -Wl,--wrap=kill,--wrap=abort,--undefined=__wrap_kill
+mode_src := tests/counts.c
 else ifeq ($(MODE),fuzz)
 CC := clang
 mode_cflags := -O1 -g -DTREADLE_TEST $(SANITIZE) -fsanitize=fuzzer-no-link
@@ -54,7 +60,8 @@ unit_libs = $(shell $(PKG_CONFIG) --libs cmocka libcurl)
 compile = $(CC) -std=c11 -D_GNU_SOURCE -DTREADLE_VERSION='"$(VERSION)"' \
 	$(WARNINGS) $(HARDENING) $(mode_cflags) $(CFLAGS) \
 	-Iinclude -I$(GEN) $(pkg_cflags)
-link = $(CC) $(mode_cflags) $(CFLAGS) $(LDHARDENING) $(LDFLAGS)
+link = $(CC) $(mode_cflags) $(CFLAGS) $(LDHARDENING) $(mode_ldflags) \
+	$(LDFLAGS)
 
 # --- a planted bug: tests/plants/README.md ------------------------------------
 # make PLANT=NAME: all but the planted file is that of the mode.
@@ -73,7 +80,7 @@ endif
 
 obj = $(patsubst $(OBJ)/$(planted).o,$(OUT)/planted.o, \
 	$(patsubst %.c,$(OBJ)/%.o,$(1)))
-common_obj := $(call obj,$(wildcard common/*.c))
+common_obj := $(call obj,$(wildcard common/*.c) $(mode_src))
 worker_obj := $(call obj,$(wildcard worker/*.c))
 coordinator_obj := $(call obj,$(wildcard coordinator/*.c))
 producer_obj := $(call obj,$(wildcard producer/*.c producer/doctor/*.c))
@@ -204,8 +211,9 @@ fuzz: deps ## run each fuzz target for SECONDS (10)
 
 exhaust: deps ## refuse memory, processes and descriptors, wish by wish
 	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) built
-	@EXHAUST_CASES=$(or $(CASES),500) TREADLE_TEST_SECONDS=14400 \
-		tests/run build/test exhausted
+	@EXHAUST_CASES=$(or $(CASES),500) EXHAUST_ONLY='$(ONLY)' \
+		TREADLE_TEST_SECONDS=14400 \
+		tests/run build/test $(or $(T),exhausted)
 
 storm: deps ## break real programs for SECONDS (120), print what came of it
 	@$(MAKE) --no-print-directory MODE=test -j$$(nproc) storms

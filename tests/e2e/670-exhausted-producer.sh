@@ -36,6 +36,7 @@ try() {
 # holds NAME ARGUMENT...: of `treadle`, whatever is refused to it.
 holds() {
 	local name=$1
+	is_chosen "$name" || return 0
 	command=("$PROGRAM" "${@:2}")
 	exhausted none
 	"${EXHAUSTED[@]}" "${command[@]}" >"$out" 2>"$said" </dev/null ||

@@ -118,6 +118,7 @@ forget() {
 # how the worker ends, and the run is, where nothing is refused.
 holds() {
 	local name=$1
+	is_chosen "$name" || return 0
 	step=$2
 	submit "$step"
 	perform_under none 3>&2

@@ -8,7 +8,8 @@
 # one alone, or that one and all that follow. EXHAUST_CASES says how many wishes
 # of a kind are tried in each scenario, evenly spread over all, in both ways;
 # `make exhaust` tries 500, which is nearly always every single one. Without it
-# one is tried, in one of the ways.
+# one is tried, in one of the ways. EXHAUST_ONLY is a regular expression: of the
+# scenarios those with such a name.
 #
 # What may happen: the program goes on and does the whole of its work; or it
 # ends with an exit code and a message; or it aborts and says why: we do for
@@ -48,6 +49,8 @@ wishes() {
 		[ "${KINDS[i]}" != "$1" ] || numbers | awk "{ print \$($i + 1) }"
 	done
 }
+
+is_chosen() { [[ $1 =~ ${EXHAUST_ONLY:-} ]]; } # NAME
 
 # indices COUNT: which of so many wishes are tried, and STRIDE.
 indices() {
