@@ -15,7 +15,7 @@ out=$TREADLE_TEST_TMP/out said=$TREADLE_TEST_TMP/said.program
 
 # What differs from one time to the next.
 same() {
-	sed -E 's/\(?([0-9.]+(ms|[smhd]))+( ago\)?)?/TIME/g; s/ +/ /g' "$1"
+	sed -E 's/\(?[0-9.]+(ms|[smhd])( [0-9]+[smhd])?( ago\)?)?/TIME/g; s/ +/ /g' "$1"
 }
 
 # try WISH: runs `command`, and sees whether that is as it should be. Whatever
