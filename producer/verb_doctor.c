@@ -59,9 +59,10 @@ static int examine(struct doctor *d, struct error *err)
 	static const struct {
 		void (*check)(struct doctor *d);
 		bool is_data;
-	} checks[] = {{doctor_server, false},    {doctor_indexes, true},
-		      {doctor_queues, true},     {doctor_workers, true},
-		      {doctor_keys, true},       {doctor_books, true},
+	} checks[] = {{doctor_server, false},    {doctor_workflows_begin, true},
+		      {doctor_indexes, true},    {doctor_queues, true},
+		      {doctor_workers, true},    {doctor_keys, true},
+		      {doctor_books, true},      {doctor_workflows_end, true},
 		      {check_coordinator, false}};
 
 	bar_begin(&d->bar, &d->call->talk, "runs examined");
@@ -196,6 +197,9 @@ static int attend(struct call *c, int64_t *mended, struct error *err)
 	d.findings = findings_new(c);
 	d.plans = plans_new();
 	d.uses = jv_object();
+	d.workflows.said = jv_object();
+	d.workflows.counted = jv_object();
+	d.workflows.in_use = jv_object();
 	rc = examine(&d, err);
 	findings_print(d.findings);
 	fflush(c->out.file);
@@ -210,6 +214,9 @@ static int attend(struct call *c, int64_t *mended, struct error *err)
 		rc = -1;
 	reader_close(d.reader);
 	jv_free(d.uses);
+	jv_free(d.workflows.said);
+	jv_free(d.workflows.counted);
+	jv_free(d.workflows.in_use);
 	plans_free(d.plans);
 	findings_free(d.findings);
 	arena_clear(&d.arena);

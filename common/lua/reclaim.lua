@@ -41,6 +41,8 @@ local function reclaim_queue(batch, queue, id, limit, found, now)
   for _, item in ipairs(pending) do
     local entry = call('XRANGE', key, item[1], item[1])[1]
     if not entry then
+      -- Somebody deleted it, and with it what it stood for: only a walk over
+      -- all runs finds the step. treadle doctor does, and mends it.
       finish_entry(batch, queue, item[1])
     else
       local of = {}

@@ -34,6 +34,11 @@ struct doctor {
 
 	jv uses; /* of definitions: runs by name, while they are counted */
 	struct pace *pace; /* books.c */
+	struct {
+		jv said, counted, in_use; /* numbers by workflow */
+		bool tells;
+		int64_t wrong;
+	} workflows; /* workflow.c */
 
 	int64_t runs, entries, members, keys; /* examined */
 	int64_t restless; /* runs that changed faster than they were read */
@@ -69,6 +74,11 @@ void doctor_indexes(struct doctor *d);
 
 /* books.c: totals and definitions. */
 void doctor_books(struct doctor *d);
+
+/* workflow.c: before and after the definitions were met; a list of runs. */
+void doctor_workflows_begin(struct doctor *d);
+void doctor_workflows_end(struct doctor *d);
+void doctor_recent(struct doctor *d, struct slice workflow);
 
 /* worker.c: workers and coordinators. */
 void doctor_workers(struct doctor *d);

@@ -184,10 +184,26 @@ static void read_output(struct exam *e, struct slice name)
 		tell_unknown(e, "out:", name);
 }
 
+/* "<step>/<attempt>", and behind it "/log", or "~<n>" of a lost worker */
+static void read_log(struct exam *e, struct slice name)
+{
+	struct slice rest = name, step = slice_cut(&rest, '/');
+	struct slice attempt = slice_cut(&rest, '/');
+	struct slice try = slice_cut(&attempt, '~');
+	int64_t number;
+
+	if (plan_find(e->plan, step) == PLAN_NONE ||
+	    slice_int(try, 0, INT64_MAX, &number) ||
+	    (attempt.len && slice_int(attempt, 0, INT64_MAX, &number)) ||
+	    (rest.len && (attempt.len || !slice_is(rest, "log"))))
+		tell_unknown(e, "log:", name);
+}
+
 void exam_read_steps(struct exam *e)
 {
 	const struct reply *hash = &e->answers[ANSWER_HASH];
 	const struct reply *out = &e->answers[ANSWER_OUT];
+	const struct reply *log = &e->answers[ANSWER_LOG];
 
 	e->steps =
 		arena_calloc(&e->round, e->plan->count + 1, sizeof(*e->steps));
@@ -197,6 +213,8 @@ void exam_read_steps(struct exam *e)
 		read_field(e, hash->items[i].text, hash->items[i + 1].text);
 	for (size_t i = 0; i < out->count; i++)
 		read_output(e, out->items[i].text);
+	for (size_t i = 0; i < log->count; i++)
+		read_log(e, log->items[i].text);
 }
 
 /* --- answers to questions ------------------------------------------------ */

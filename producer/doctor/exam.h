@@ -15,6 +15,7 @@ enum fixed_answer {
 	ANSWER_TTL,
 	ANSWER_OUT, /* names of its fields */
 	ANSWER_OUT_TTL,
+	ANSWER_LOG, /* the same */
 	ANSWER_LOG_TTL,
 	ANSWER_INDEX, /* of each state */
 	ANSWER_FINISHED = ANSWER_INDEX + 4,

@@ -39,14 +39,13 @@ static void judge_keys(struct exam *e)
 		enum fixed_answer fields, ttl;
 	} keys[] = {{"run:", ANSWER_HASH, ANSWER_TTL},
 		    {"out:", ANSWER_OUT, ANSWER_OUT_TTL},
-		    {"log:", ANSWER_FIXED, ANSWER_LOG_TTL}};
+		    {"log:", ANSWER_LOG, ANSWER_LOG_TTL}};
 
 	for (size_t i = 0; i < countof(keys); i++) {
 		const struct subject *s =
 			SUBJECT(.run = e->id, .key = own_key(e, keys[i].name));
 		const struct reply *ttl = &e->answers[keys[i].ttl];
-		if (keys[i].fields != ANSWER_FIXED &&
-		    !is_array(&e->answers[keys[i].fields]))
+		if (!is_array(&e->answers[keys[i].fields]))
 			finding(e->doctor, KEY_TYPE, s, "%.*s",
 				TEXT(e->answers[keys[i].fields].text));
 		if (ttl->type == REPLY_INTEGER && ttl->integer >= 0)

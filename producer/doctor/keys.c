@@ -17,6 +17,7 @@ enum owner {
 	OWNER_QUEUE,
 	OWNER_DEFINITION,
 	OWNER_WORKER,
+	OWNER_WORKFLOW,
 	OWNER_LEAD,  /* expires, by itself */
 	OWNER_PROBE, /* so does it */
 };
@@ -36,7 +37,7 @@ static const struct form {
 	{"lead:", "string", OWNER_LEAD},
 	{"probe", "string", OWNER_PROBE},
 	{"once:", "string", OWNER_PROBE},
-	{"recent:", "list", OWNER_NONE},
+	{"recent:", "list", OWNER_WORKFLOW},
 	{"workflows", "hash", OWNER_NONE},
 	{"queues", "set", OWNER_NONE},
 	{"paused", "set", OWNER_NONE},
@@ -178,6 +179,8 @@ static void take_key(struct page *p, struct slice key)
 		doctor_definition(d, rest);
 	else if (form->owner == OWNER_WORKER)
 		doctor_worker(d, rest);
+	else if (form->owner == OWNER_WORKFLOW)
+		doctor_recent(d, rest);
 }
 
 static void on_keys(struct doctor *d, const struct reply *items, size_t count)

@@ -70,9 +70,10 @@ struct reader *reader_open(const struct config *config, struct error *err)
 	r->timeout_ms = config->redis.timeout;
 	r->redis = redis_start(&r->loop, &o);
 	arena_init(&arena);
-	const struct reply *pong = ASK(r, &arena, SLICE("PING"));
+	/* Not PING, which one that can't write to its disk refuses. */
+	const struct reply *time = ASK(r, &arena, SLICE("TIME"));
 	arena_clear(&arena);
-	if (!pong) {
+	if (!time) {
 		*err = r->error;
 		reader_close(r);
 		return NULL;

@@ -214,6 +214,7 @@ static void ask(struct exam *e)
 	LOOK(r, SLICE("PTTL"), run);
 	LOOK(r, SLICE("HKEYS"), out);
 	LOOK(r, SLICE("PTTL"), out);
+	LOOK(r, SLICE("HKEYS"), log);
 	LOOK(r, SLICE("PTTL"), log);
 	for (int i = 0; i < RUN_STATES; i++)
 		LOOK(r, SLICE("ZSCORE"),

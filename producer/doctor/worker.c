@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "errand.h"
+#include "treadle/crypto.h"
 
 /*
  * Workers: lease or loss, hash, orders to stop, and the groups that they read
@@ -74,6 +75,49 @@ static const char *stray(const struct reply *lease, const struct reply *lost,
 	return NULL;
 }
 
+static bool is_number(struct slice text)
+{
+	int64_t number;
+
+	return slice_int(text, 0, INT64_MAX, &number) == 0;
+}
+
+/* "<entry> <run>/<step>" */
+static bool is_suspect(struct slice text)
+{
+	struct slice entry = slice_cut(&text, ' ');
+	struct slice run = slice_cut(&text, '/');
+
+	return is_number(slice_cut(&entry, '-')) && is_number(entry) &&
+	       run.len == RUN_ID_LEN && text.len;
+}
+
+static void judge_fields(struct errand *e, const struct reply *hash)
+{
+	static const struct {
+		const char *name;
+		bool (*is_right)(struct slice text); /* or NULL */
+	} known[] = {{"host", NULL},      {"pid", is_number},
+		     {"version", NULL},   {"slots", is_number},
+		     {"busy", is_number}, {"lease_ms", is_number},
+		     {"queues", NULL},    {"registered_at", is_number},
+		     {"lost", is_number}, {"suspect", is_suspect}};
+
+	for (size_t i = 0; i + 1 < hash->count; i += 2) {
+		struct slice name = hash->items[i].text;
+		struct slice text = hash->items[i + 1].text;
+		size_t k = 0;
+
+		while (k < countof(known) && !slice_is(name, known[k].name))
+			k++;
+		if (k == countof(known) ||
+		    (known[k].is_right && !known[k].is_right(text)))
+			finding(e->doctor, WORKER_UNREADABLE,
+				SUBJECT(.key = e->a), "field %.*s is \"%.*s\"",
+				TEXT(name), TEXT(text));
+	}
+}
+
 /* a: the worker's id */
 static void judge_worker(struct errand *e, const struct reply *answers)
 {
@@ -84,6 +128,7 @@ static void judge_worker(struct errand *e, const struct reply *answers)
 
 	if (answers[2].type != REPLY_ARRAY)
 		return; /* told of as a key of another type */
+	judge_fields(e, &answers[4]);
 	why = stray(lease, lost, &answers[2], answers[3].integer > 0);
 	if (why)
 		finding(d, WORKER_STRAY, about, "%s", why);
@@ -106,6 +151,7 @@ void doctor_worker(struct doctor *d, struct slice id)
 	LOOK(d->reader, SLICE("HMGET"), errand_key(e, "worker:", id),
 	     SLICE("queues"), SLICE("host"), SLICE("lost"));
 	LOOK(d->reader, SLICE("EXISTS"), errand_key(e, "stop:", id));
+	LOOK(d->reader, SLICE("HGETALL"), errand_key(e, "worker:", id));
 	errand_send(e);
 }
 

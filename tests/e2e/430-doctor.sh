@@ -38,6 +38,9 @@ is 'a system at work is well, but for a queue that nobody takes from' \
 crash "$WORKER"
 crash "$COORDINATOR"
 touch "$files/gate"
+# Its lease outlasts this test, however slow that is.
+worker=$(redis ZRANGE "$P:workers" 0 0)
+redis ZADD "$P:workers" 9999999999999 "$worker" >/dev/null
 
 # Each damage is done to a copy: database 1 holds what was well.
 copy() { # FROM TO
@@ -62,7 +65,6 @@ left() {
 }
 field() { redis HGET "$P:run:$1" "$2"; }
 entry_of() { field "$1" "step:$2" | cut -d ' ' -f 4; } # RUN STEP
-worker=$(redis ZRANGE "$P:workers" 0 0)
 held=$(entry_of "$held_run" hold)
 waiting=$(entry_of "$ready" first)
 letter=$(field "$bad_run" dead:ship)
@@ -102,6 +104,12 @@ harm field-unknown HSET "$P:run:$done" colour red
 left field-unknown
 harm field-unknown HSET "$P:out:$done" colour red
 left field-unknown
+for field in colour ship ship/ ship/x ship/1/colour ship/1~x \
+	ship/1~1/log colour/1; do
+	harm field-unknown HSET "$P:log:$bad_run" "$field" red
+done
+left field-unknown
+harm '' HSET "$P:log:$bad_run" ship/2~1 red
 
 # Steps
 harm step-nowhere XDEL "$P:queue:apart" "$waiting"
@@ -165,8 +173,30 @@ harm 'definition-count definition-unlisted' HSET "$P:def:$definition" runs 0
 left
 harm definition-missing HDEL "$P:def:$definition" graph
 left definition-missing
-harm 'definition-count definition-missing' DEL "$P:def:$definition"
-left definition-count definition-missing
+harm 'definition-count definition-missing workflow-count' \
+	DEL "$P:def:$definition"
+left definition-count definition-missing workflow-count
+harm workflow-count HSET "$P:workflows" good 7
+left workflow-count
+harm workflow-count HSET "$P:workflows" good red
+harm workflow-count HSET "$P:workflows" nothing 1
+harm 'recent-wrong workflow-count' HDEL "$P:workflows" good
+harm recent-wrong DEL "$P:recent:good"
+left recent-wrong
+for element in red "$done $gone $done" "${done}x" "below $done" \
+	"$gone 00000000000000000000000000"; do
+	harm recent-wrong RPUSH "$P:recent:good" "$element"
+done
+left recent-wrong
+harm '' LPUSH "$P:recent:good" "below $done"
+harm '' RPUSH "$P:recent:good" "$done $gone"
+harm recent-wrong RPUSH "$P:recent:nothing" "$done"
+for field in suspect busy lease_ms colour; do
+	harm worker-unreadable HSET "$P:worker:$worker" "$field" red
+done
+left worker-unreadable
+harm worker-unreadable HSET "$P:worker:$worker" suspect "$held $held_run"
+harm '' HSET "$P:worker:$worker" suspect "$held $held_run/hold"
 harm 'pending-unwatched step-unwatched' EVAL "
 	redis.call('DEL', '$P:worker:$worker', '$P:workers')" 0
 left
@@ -179,6 +209,21 @@ left
 harm bell-wrong EVAL "for i = 1, 2 do
 	redis.call('XADD', '$P:timer', '*', 'due', i) end" 0
 left bell-wrong
+
+# What a coordinator would have done
+leads() { echo "redis.call('SET', '$P:lead:reclaim', 'x', 'PX', 600000)"; }
+harm delayed-overdue EVAL "$(leads)
+	redis.call('ZADD', '$P:delayed', 1, '$delayed/long')" 0
+left delayed-overdue
+harm '' ZADD "$P:delayed" 1 "$delayed/long"
+harm worker-overdue EVAL "$(leads)
+	redis.call('ZADD', '$P:workers', 1, '$worker')" 0
+left worker-overdue
+harm worker-overdue EVAL "$(leads)
+	redis.call('ZREM', '$P:workers', '$worker')
+	redis.call('ZADD', '$P:lost', 1, '$worker')
+	redis.call('HSET', '$P:worker:$worker', 'lost', 7)" 0
+harm '' ZADD "$P:workers" 1 "$worker"
 
 # Keys
 harm key-unknown SET "$P:colour" red
