@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker_runs.h"
+
+/*
+ * Attempts that are stopped between their delivery and their start, and ends
+ * that nobody hears of.
+ */
+static const struct slice small = {"\x81\xa1n\x01", 4}; /* {"n": 1} */
+static const char one[] = "name: one\n"
+			  "steps:\n"
+			  "  a: {pass: {value: \"${[.input.n, 1] | add}\"}}\n";
+
+static void find_prepared(struct attempt *a, void *arg)
+{
+	if (a->state == ATTEMPT_PREPARING)
+		*(struct attempt **)arg = a;
+}
+
+/* Waits until one is being prepared, and hands it back. */
+static void stop_prepared(struct plant *p, bool awaits_definition)
+{
+	struct attempt *a = NULL;
+
+	run_until(p->shop.rig,
+		  (table_each(&p->worker.table, find_prepared, &a), a));
+	assert_int_equal(a->work != NULL, awaits_definition);
+	attempt_stop(a, STOP_DRAIN, false);
+}
+
+static void what_is_prepared_is_handed_back(void **state)
+{
+	char run[1][RUN_ID_LEN + 1];
+	struct workflow *w;
+	struct plant p;
+
+	plant_open(&p, *state);
+	hire(&p, "default");
+	run_until(p.shop.rig, p.worker.phase == WORKER_RUNNING);
+	w = submit(&p, one, small, run, 1);
+	stop_prepared(&p, true);
+	stop_prepared(&p, false);
+	until_step(&p, run[0], "a", "done 1");
+	assert_int_equal(dismiss(&p), 0);
+	workflow_free(w);
+	plant_close(&p);
+}
+
+static void a_path_that_leads_nowhere_fails_its_step(void **state)
+{
+	char run[1][RUN_ID_LEN + 1];
+	struct workflow *w;
+	struct plant p;
+
+	plant_open(&p, *state);
+	w = submit(&p,
+		   "name: path\n"
+		   "steps:\n"
+		   "  a: {pass: {value: \"${.input.n.x}\"}}\n",
+		   small, run, 1);
+	hire(&p, "default");
+	until_step(&p, run[0], "a", "dead");
+	assert_failed(&p, run[0], "a", "expression", "n");
+	assert_int_equal(dismiss(&p), 0);
+	workflow_free(w);
+	plant_close(&p);
+}
+
+static void the_end_of_what_is_gone_is_dropped(void **state)
+{
+	char run[1][RUN_ID_LEN + 1], words[96];
+	struct workflow *w;
+	struct plant p;
+
+	plant_open(&p, *state);
+	w = submit(&p,
+		   "name: wait\n"
+		   "steps:\n"
+		   "  a: {wait: {for: 1h}}\n",
+		   small, run, 1);
+	refuse(&p, "defer");
+	hire(&p, "default");
+	run_until(p.shop.rig,
+		  p.worker.reports.outboxes[VERB_DEFER].not_before > 0);
+	snprintf(words, sizeof(words), "DEL treadle:{0}:run:%s", run[0]);
+	shop_say(&p.shop, words);
+	accept_all(&p);
+	run_until(p.shop.rig, p.worker.table.count == 0);
+	workflow_free(w);
+	w = submit(&p,
+		   "name: wait\n"
+		   "steps:\n"
+		   "  a: {wait: {for: 2h}}\n",
+		   small, run, 1);
+	until_step(&p, run[0], "a", "delayed");
+	assert_int_equal(dismiss(&p), 0);
+	workflow_free(w);
+	plant_close(&p);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_SERVER(what_is_prepared_is_handed_back),
+		WITH_SERVER(a_path_that_leads_nowhere_fails_its_step),
+		WITH_SERVER(the_end_of_what_is_gone_is_dropped),
+	};
+	int exit_code;
+
+	if (tools_main(argc, argv, &exit_code))
+		return exit_code;
+	return cmocka_run_group_tests_name("worker between", tests, NULL, NULL);
+}
