@@ -33,7 +33,7 @@ for action in cut spoil mute; do
 	for call in take complete heartbeat promote xreadgroup; do
 		order "rule $action $call $((6 * SCALE)) 30"
 	done
-	wait_until '! rules | awk "\$3 > 0 && \$2 != \"\"" | grep -q .' 60
+	wait_until '! rules | awk "\$3 > 0 && \$2 != \"\"" | grep -q .' $((60 * SCALE))
 done
 verdict 'the wire is bad'
 done_testing

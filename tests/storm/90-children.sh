@@ -26,7 +26,7 @@ wild leaves done null "'(exec -a storm-fork-$$ tail -f /dev/null >/dev/null 2>&1
 wild orphans failed worker_lost "'(trap \"\" TERM; exec -a storm-fork-$$ tail -f /dev/null) & sleep 0.1; kill -9 \$PPID'"
 wild poison failed worker_lost "'kill -9 \$PPID'"
 # Who is killed by what it performs is followed by another.
-for i in $(seq 600); do
+for i in $(counted 600); do
 	for pid in "${fleet[@]}"; do
 		is_running "$pid" && continue
 		reap "$pid"
