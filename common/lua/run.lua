@@ -60,7 +60,9 @@ local function halt_step(batch, id, name, text, graph, now, stop_running)
     call('ZREM', p .. 'delayed', id .. '/' .. name)
   elseif state == 'running' and stop_running then
     finish_entry(batch, graph.steps[name].queue, entry)
-    call('ZADD', p .. 'stop:' .. worker, now, entry)
+    if call('EXISTS', p .. 'worker:' .. worker) == 1 then -- or it is for ever
+      call('ZADD', p .. 'stop:' .. worker, now, entry)
+    end
     ended = record.ended('cancelled', text, started, now)
   else
     return false

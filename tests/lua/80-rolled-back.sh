@@ -54,4 +54,15 @@ complete w1 x 1 >/dev/null
 is 'an entry that an heir has is nothing to mend' \
 	"$(call mend entry q "$ENTRY" | query .mended)" false
 is 'and stays' "$(entries) $(state_of "$t" b)" '1 running'
+
+# Who has left by what Redis knows is not told to stop: he would never be forgotten.
+register w3 >/dev/null
+u=$(run_id 4)
+call submit "$u" one "" "" 0 >/dev/null
+read -r ENTRY RUN STEP < <(read_entry w1)
+take_again w3
+is "who holds nothing leaves" "$(call leave w3)" OK
+call cancel "$u" enough >/dev/null
+is "his step is cancelled" "$(state_of "$u" a)" cancelled
+is "and no order waits for him" "$(redis EXISTS "$P:stop:w3")" 0
 done_testing

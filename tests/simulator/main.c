@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +33,16 @@ static int64_t total_of(const int64_t *figures, int count)
 	return total;
 }
 
+/* That all lanes and their servers have had, in seconds. */
+static double processor_time(void)
+{
+	struct rusage all;
+
+	getrusage(RUSAGE_CHILDREN, &all);
+	return (double)(all.ru_utime.tv_sec + all.ru_stime.tv_sec) +
+	       (double)(all.ru_utime.tv_usec + all.ru_stime.tv_usec) / 1e6;
+}
+
 static void print_figures(const struct options *o, const struct outcome *all,
 			  double seconds)
 {
@@ -39,9 +50,9 @@ static void print_figures(const struct options *o, const struct outcome *all,
 	int64_t actions = total_of(f->actions, ACTIONS);
 
 	printf("seed %" PRIu64 ", %d worlds, %" PRId64 " actions in %.1f s: "
-	       "%.0f/s (%d lanes)\n",
+	       "%.0f/s, in %d lanes, %.0f us of processor time each\n",
 	       o->seed, all->over, actions, seconds, (double)actions / seconds,
-	       o->lanes);
+	       o->lanes, 1e6 * processor_time() / (double)actions);
 	printf("%" PRId64 " runs, %" PRId64 " workers, %" PRId64
 	       " full scans, %d restarts of Redis\n\n",
 	       f->runs, f->workers, f->scans, all->restarts);

@@ -31,8 +31,10 @@ bool model_is_known_live(struct model *m, int worker)
 
 void model_order_stop(struct model *m, int worker, struct entry entry)
 {
-	struct model_worker *w = place_for(m, worker);
+	struct model_worker *w = model_worker_find(m, worker);
 
+	if (!w || !w->is_there)
+		return; /* after a power cut, one may have left what it ran */
 	for (int i = 0; i < w->stop_count; i++) {
 		if (entry_compare(w->stops[i].entry, entry) == 0) {
 			w->stops[i].at = m->now;

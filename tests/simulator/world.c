@@ -265,6 +265,11 @@ static void tell_stuck(struct world *w)
 					step_state_name(r->steps[k].state));
 		}
 	}
+	for (int i = 0; i < WORKERS_MAX && w->phase == PHASE_LEAVE; i++)
+		if (w->model.workers[i].number)
+			world_broken(w, INVARIANT_R3,
+				     "worker %d is never forgotten",
+				     w->model.workers[i].number);
 	world_broken(w, INVARIANT_V1, "something is never answered");
 }
 
