@@ -156,11 +156,23 @@ static struct http_socket *socket_find(const struct http_multi *m, int fd)
 	return fd < m->sockets_size ? m->sockets[fd] : NULL;
 }
 
+/* uv_close() takes it out of the poll at once, so fd may be closed next. */
+static void socket_remove(struct http_multi *m, int fd)
+{
+	struct http_socket *s = socket_find(m, fd);
+
+	if (!s)
+		return;
+	m->sockets[fd] = NULL;
+	uv_close((uv_handle_t *)&s->poll, on_socket_closed);
+}
+
 static struct http_socket *socket_add(struct http_multi *m, int fd)
 {
 	struct http_socket *s = xcalloc(1, sizeof(*s));
 	int size = m->sockets_size ? m->sockets_size : 64;
 
+	socket_remove(m, fd); /* one that was closed without a word */
 	while (size <= fd)
 		size *= 2;
 	if (size > m->sockets_size) {
@@ -179,15 +191,17 @@ static struct http_socket *socket_add(struct http_multi *m, int fd)
 	return s;
 }
 
-/* uv_close() takes it out of the poll at once, so fd may be closed next. */
-static void socket_remove(struct http_multi *m, int fd)
+/*
+ * Whether it is open, and was connected at least. While it was not, libcurl
+ * (7.88) closes it without a word to http_socket_close(), and its number may
+ * soon be another descriptor's.
+ */
+static bool is_connected(int fd)
 {
-	struct http_socket *s = socket_find(m, fd);
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
 
-	if (!s)
-		return;
-	m->sockets[fd] = NULL;
-	uv_close((uv_handle_t *)&s->poll, on_socket_closed);
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
 }
 
 static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *arg,
@@ -200,7 +214,7 @@ static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *arg,
 	(void)socket_arg;
 	if (what == CURL_POLL_REMOVE) {
 		/* Others, as of its resolver, it closes without telling. */
-		if (s && !s->is_ours)
+		if (s && (!s->is_ours || !is_connected(fd)))
 			socket_remove(m, fd);
 		else if (s)
 			s->wanted = 0;

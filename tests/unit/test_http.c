@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "http_rig.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 static struct server other;
 
 static void get(struct call *c, const char *path)
@@ -333,6 +337,54 @@ static void what_is_cancelled_ends_once(void **state)
 	call_clear(&c);
 }
 
+/* A port that answers no SYN: as many wait to be accepted as may. */
+static int stuck_port(int fds[3])
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+
+	fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(fds[0], (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(fds[0], 0), 0);
+	assert_int_equal(getsockname(fds[0], (struct sockaddr *)&at, &len), 0);
+	for (int i = 1; i < 3; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(fds[i], (struct sockaddr *)&at, len);
+	}
+	return ntohs(at.sin_port);
+}
+
+/*
+ * libcurl closes the socket of a connection that never was without a word.
+ * The number of that descriptor comes again; then we must not think it the
+ * same, nor wait for its end.
+ */
+static void a_connection_that_never_was_is_forgotten(void **state)
+{
+	char url[64];
+	struct call c;
+	int fds[3];
+
+	(void)state;
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/", stuck_port(fds));
+	for (int i = 0; i < 3; i++) {
+		call_init(&c, url);
+		call_begin(&c);
+		for (int turn = 0; turn < 20; turn++)
+			uv_run(&loop, UV_RUN_NOWAIT);
+		assert_int_equal(c.ends, 0);
+		http_cancel(c.call);
+		call_wait(&c);
+		call_clear(&c);
+		get(&c, "/json");
+		assert_int_equal(c.status, 200);
+		call_clear(&c);
+	}
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
 /* Its second half is in tear_down. */
 static struct call waiting;
 
@@ -371,6 +423,7 @@ int main(void)
 		TEST(circles_end),
 		TEST(nothing_of_the_environment_counts),
 		TEST(what_is_cancelled_ends_once),
+		TEST(a_connection_that_never_was_is_forgotten),
 		cmocka_unit_test_setup_teardown(those_in_progress_are_cancelled,
 						set_up, tear_down_waiting),
 	};
