@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "branch.h"
 #include "form.h"
 #include "treadle/schema.h"
 
@@ -12,9 +13,9 @@
 
 static int check_root_keys(struct grammar *g)
 {
-	static const char *const keys[] = {"name",  "description", "deadline",
-					   "input", "defaults",    "steps",
-					   "output"};
+	static const char *const keys[] = {"name",    "description", "deadline",
+					   "input",   "defaults",    "steps",
+					   "finally", "output"};
 
 	if (grammar_refuse_reserved(g, g->root, "") != 0)
 		return -1;
@@ -41,12 +42,12 @@ static int check_step_name(struct grammar *g, struct slice name)
 	return 0;
 }
 
+/* The steps of g->steps, put to those that there are. */
 static int read_steps(struct grammar *g, jv *steps)
 {
 	struct members m;
 	int result = 0;
 
-	*steps = jv_object();
 	members_init(&m, g->steps.value);
 	for (size_t i = 0; i < m.count && result == 0; i++)
 		result = check_step_name(g, m.items[i].name);
@@ -90,12 +91,27 @@ static int check_steps(struct grammar *g)
 
 /* --- output -------------------------------------------------------------- */
 
+/* Whether it is performed only when a run has failed or was cancelled. */
+static bool is_closing(jv step)
+{
+	jv when = value_get(step, "when");
+	bool is = value_is_text(when) && !slice_is(value_text(when), "always");
+
+	jv_free(when);
+	return is;
+}
+
 /* The names of the steps that no other needs, in order. */
-static jv find_last(jv steps)
+static jv find_last(jv steps, bool with_closing)
 {
 	jv last = jv_copy(steps);
 
 	jv_object_foreach (steps, name, step) {
+		if (is_closing(step) && !with_closing) {
+			last = jv_object_delete(last, name);
+			jv_free(step);
+			continue;
+		}
 		jv needs = value_get(step, "needs");
 		jv_array_foreach (needs, i, need)
 			last = jv_object_delete(last, need);
@@ -113,7 +129,7 @@ static jv find_last(jv steps)
 static int add_output(struct grammar *g, jv *steps)
 {
 	struct settings settings = g->defaults;
-	jv needs = find_last(*steps);
+	jv needs = find_last(*steps, false);
 	jv name = jv_array_get(jv_copy(needs), 0);
 	jv before = jv_is_valid(name)
 			    ? jv_object_get(jv_copy(*steps), jv_copy(name))
@@ -132,6 +148,83 @@ static int add_output(struct grammar *g, jv *steps)
 	jv_free(before);
 	jv_free(name);
 	return result;
+}
+
+/* --- finally ------------------------------------------------------------- */
+
+/* A step of `finally` that needs no other of them needs all the rest. */
+static jv close_step(jv step, jv last)
+{
+	jv needs = value_get(step, "needs");
+
+	if (jv_array_length(needs) == 0)
+		step = jv_object_set(step, jv_string("needs"), jv_copy(last));
+	step = jv_object_set(step, jv_string("final"), jv_true());
+	if (jv_object_has(jv_copy(step), jv_string("when")))
+		return step;
+	return jv_object_set(step, jv_string("when"), jv_string("always"));
+}
+
+static int add_finally(struct grammar *g, jv *steps)
+{
+	struct spot ordinary = g->steps;
+	jv last = find_last(*steps, true), closing = jv_object();
+	int result;
+
+	g->steps = g->finally;
+	result = read_steps(g, &closing);
+	g->steps = ordinary;
+	jv_object_foreach (closing, name, step) {
+		if (result == 0 &&
+		    jv_object_has(jv_copy(*steps), jv_copy(name)))
+			result = spot_complain(
+				spot_get(g->finally, jv_string_value(name)),
+				g->err,
+				"finally: there is a step \"%s\" already: "
+				"rename it",
+				jv_string_value(name));
+		if (result == 0)
+			*steps = jv_object_set(*steps, jv_copy(name),
+					       close_step(jv_copy(step), last));
+		jv_free(name);
+		jv_free(step);
+	}
+	jv_free(closing);
+	jv_free(last);
+	return result;
+}
+
+static int check_finally(struct grammar *g)
+{
+	g->finally = spot_get(g->root, "finally");
+	if (spot_is_absent(g->finally))
+		return 0;
+	if (!spot_is(g->finally, JV_KIND_OBJECT, "finally", g->err))
+		return -1;
+	int count = jv_object_length(jv_copy(g->steps.value)) +
+		    jv_object_length(jv_copy(g->finally.value));
+	if (count < WORKFLOW_STEPS_MAX)
+		return 0;
+	return spot_complain(g->finally, g->err,
+			     "there are %d steps, more than %d: split the "
+			     "workflow",
+			     count, WORKFLOW_STEPS_MAX - 1);
+}
+
+/* Steps, and those of `finally`, as one map that was written. Owned. */
+static struct spot merge_steps(const struct grammar *g)
+{
+	struct spot all = g->steps;
+
+	all.value = jv_copy(all.value);
+	all.place = jv_copy(all.place);
+	if (spot_is_absent(g->finally))
+		return all;
+	all.value = jv_object_merge(all.value, jv_copy(g->finally.value));
+	if (jv_is_valid(all.place))
+		all.place =
+			jv_object_merge(all.place, jv_copy(g->finally.place));
+	return all;
 }
 
 /* --- the document -------------------------------------------------------- */
@@ -220,6 +313,7 @@ static int read_root(struct grammar *g, jv *document)
 	int64_t deadline_ms = 0;
 	jv steps;
 
+	*document = jv_invalid();
 	if (jv_get_kind(g->root.value) != JV_KIND_OBJECT)
 		return spot_complain(g->root, g->err,
 				     "a workflow must be a map with name and "
@@ -229,14 +323,23 @@ static int read_root(struct grammar *g, jv *document)
 	    read_description(g) != 0 ||
 	    form_duration(&f, "deadline", 1, DEADLINE_MAX_MS, &deadline_ms) !=
 		    0 ||
-	    read_input(g) != 0 || read_defaults(g) != 0 || check_steps(g) != 0)
+	    read_input(g) != 0 || read_defaults(g) != 0 ||
+	    check_steps(g) != 0 || check_finally(g) != 0)
 		return -1;
 
+	steps = jv_object();
+	struct spot written = merge_steps(g);
 	int result = read_steps(g, &steps);
 	if (result == 0 && !spot_is_absent(g->output))
 		result = add_output(g, &steps);
+	if (result == 0 && !spot_is_absent(g->finally))
+		result = add_finally(g, &steps);
 	if (result == 0)
-		result = references_check(g->steps, g->output, steps, g->err);
+		result = branches_check(written, steps, g->err);
+	if (result == 0)
+		result = references_check(written, g->output, steps, g->err);
+	jv_free(written.value);
+	jv_free(written.place);
 	*document = print_document(g, deadline_ms, steps);
 	return result;
 }

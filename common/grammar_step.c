@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "branch.h"
 #include "params.h"
 
 #define PARAMS_SIZE_MAX (256 << 10)
@@ -22,11 +23,9 @@ int grammar_refuse_reserved(struct grammar *g, struct spot map,
 			    const char *what)
 {
 	static const char *const reserved[] = {
-		"for_each",   "if",       "continue_on_error",
-		"on_error",   "repeat",   "workflow",
-		"compensate", "finally",  "cache",
-		"signal",     "priority", "provider",
-		"schedule",   "fallback", "budget",
+		"for_each", "repeat",   "workflow", "compensate",
+		"cache",    "signal",   "priority", "provider",
+		"schedule", "fallback", "budget",
 	};
 
 	for (size_t i = 0; i < countof(reserved); i++) {
@@ -45,6 +44,7 @@ static int check_step_keys(struct grammar *g, struct spot step,
 {
 	static const char *const keys[] = {
 		"needs",
+		BRANCH_KEYS,
 		SETTINGS_KEYS,
 #define STEP(kind, help) #kind,
 #define PARAM(kind, name, type, presence, help)
@@ -95,6 +95,11 @@ static int refuse_need(struct grammar *g, struct spot s, const char *what,
 	struct members m;
 	size_t count = 0;
 
+	if (!spot_is_absent(spot_get(spot_get(g->root, "steps"), need)))
+		return spot_complain(s, g->err,
+				     "%sneeds \"%s\", which has ended before "
+				     "finally begins: remove that need",
+				     what, need);
 	members_init(&m, g->steps.value);
 	for (; count < m.count && count < countof(names); count++)
 		names[count] = m.items[count].name.data;
@@ -187,6 +192,7 @@ jv grammar_print_step(enum step_kind kind, const struct settings *settings,
 struct parts {
 	enum step_kind kind;
 	struct settings settings;
+	struct branch branch;
 	jv needs, params;
 };
 
@@ -205,6 +211,7 @@ static int read_parts(struct grammar *g, const char *name, struct spot s,
 	if (check_step_keys(g, s, what) != 0 ||
 	    read_kind(g, subject, s, &p->kind) != 0 ||
 	    read_needs(g, s, subject, name, &p->needs) != 0 ||
+	    branch_read(&p->branch, s, what, g->err) != 0 ||
 	    settings_read(&p->settings, s, what, g->err) != 0)
 		return -1;
 	struct spot written = spot_get(s, step_kind_text(p->kind));
@@ -221,11 +228,18 @@ int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
 		.params = jv_invalid(),
 	};
 
-	if (read_parts(g, name, s, &p) != 0) {
+	int result;
+
+	branch_init(&p.branch);
+	result = read_parts(g, name, s, &p);
+	if (result != 0) {
 		jv_free(p.needs);
 		jv_free(p.params);
-		return -1;
+	} else {
+		*step = grammar_print_step(p.kind, &p.settings, p.needs,
+					   p.params);
+		*step = branch_print(&p.branch, *step);
 	}
-	*step = grammar_print_step(p.kind, &p.settings, p.needs, p.params);
-	return 0;
+	branch_clear(&p.branch);
+	return result;
 }

@@ -11,7 +11,7 @@
 
 /* What a reader of one document needs; all borrowed. */
 struct grammar {
-	struct spot root, steps, output;
+	struct spot root, steps, output, finally;
 	struct settings defaults;
 	struct error *err;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph.h"
 
+#include "branch.h"
 #include "treadle/workflow.h"
 
 /*
@@ -17,16 +18,74 @@ static jv names_of(const struct workflow *w, const int *steps, size_t count)
 	return names;
 }
 
+/* Outputs, and the failures that may stand in their place. */
+static jv print_reads(const struct workflow *w, const struct step *step)
+{
+	jv reads = names_of(w, step->reads, step->reads_count);
+
+	for (size_t i = 0; i < step->errors_count; i++)
+		reads = jv_array_append(
+			reads, jv_string_fmt(".error:%s",
+					     w->steps[step->errors[i]].name));
+	return reads;
+}
+
+/* What most steps have not. */
+static jv print_branch(const struct workflow *w, const struct step *step,
+		       jv map)
+{
+	if (step->when != WHEN_SUCCESS)
+		map = jv_object_set(map, jv_string("when"),
+				    jv_string(step_when_text(step->when)));
+	if (step->is_tolerant)
+		map = jv_object_set(map, jv_string("tolerates"), jv_true());
+	if (jv_is_valid(step->catches))
+		map = jv_object_set(map, jv_string("catches"),
+				    jv_copy(step->catches));
+	if (step->handles >= 0)
+		map = jv_object_set(map, jv_string("handles"),
+				    jv_string(w->steps[step->handles].name));
+	return map;
+}
+
 static jv print_step(const struct workflow *w, const struct step *step)
 {
-	return JV_OBJECT(
+	jv map = JV_OBJECT(
 		jv_string("queue"), jv_string(step->queue), jv_string("kind"),
 		jv_string(step_kind_text(step->kind)), jv_string("needs"),
 		names_of(w, step->needs, step->needs_count), jv_string("next"),
 		names_of(w, step->next, step->next_count), jv_string("reads"),
-		names_of(w, step->reads, step->reads_count), jv_string("input"),
+		print_reads(w, step), jv_string("input"),
 		jv_bool(step->reads_input), jv_string("recoveries"),
 		jv_number(step->recoveries_max));
+	return print_branch(w, step, map);
+}
+
+static bool has_branch(const struct step *step)
+{
+	return step->when != WHEN_SUCCESS || step->condition ||
+	       step_may_fail(step);
+}
+
+/* Steps that may not be performed, and those that clean up, in order. */
+static jv print_branches(const struct workflow *w, jv graph)
+{
+	jv closing = jv_array();
+	bool is_branched = false, is_closing = false;
+
+	for (size_t i = 0; i < w->steps_count; i++) {
+		is_branched |= has_branch(&w->steps[i]);
+		if (w->steps[i].when == WHEN_SUCCESS)
+			continue;
+		is_closing = true;
+		closing = jv_array_append(closing, jv_string(w->steps[i].name));
+	}
+	if (is_branched)
+		graph = jv_object_set(graph, jv_string("branches"), jv_true());
+	if (is_closing)
+		return jv_object_set(graph, jv_string("closing"), closing);
+	jv_free(closing);
+	return graph;
 }
 
 static jv find_queues(const struct workflow *w)
@@ -57,6 +116,7 @@ struct slice graph_print(struct workflow *w)
 		jv_number((double)w->steps_count), jv_string("roots"), roots,
 		jv_string("queues"), find_queues(w), jv_string("steps"), steps);
 
+	graph = print_branches(w, graph);
 	/* Bounded by the limits of steps, needs and reads. */
 	buf_init(&out, 8 << 20);
 	must(msgpack_print(graph, &out) == 0);

@@ -285,6 +285,13 @@ static bool read_complete(struct store_call *call, const struct reply *reply,
 	return true;
 }
 
+static const char *how_completed(const struct completion *c)
+{
+	if (c->is_skipped)
+		return "skip";
+	return c->wants_heir ? "1" : "0";
+}
+
 void store_complete(struct store *s, const char *worker,
 		    const struct completion *done, size_t count,
 		    store_complete_fn *on_completed, void *arg)
@@ -300,7 +307,7 @@ void store_complete(struct store *s, const char *worker,
 	for (size_t i = 0; i < count; i++) {
 		command_attempt(&c, &done[i].ref);
 		command_slice(&c, done[i].output);
-		command_text(&c, done[i].wants_heir ? "1" : "0");
+		command_text(&c, how_completed(&done[i]));
 	}
 	store_send(s, &c, &call, -1);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "branch.h"
 #include "grammar.h"
 #include "graph.h"
 #include "params.h"
@@ -83,6 +84,7 @@ static void on_read(void *arg, const char *name)
 static int build_reads(struct builder *b, struct step *step, int node)
 {
 	size_t count = b->graph.count, used = 0;
+	bool has_input = false;
 	struct reader reader = {
 		.b = b,
 		.node = node,
@@ -90,6 +92,9 @@ static int build_reads(struct builder *b, struct step *step, int node)
 	};
 
 	template_reads(step->template, on_read, &reader, &step->reads_input);
+	if (step->condition)
+		template_reads(step->condition, on_read, &reader, &has_input);
+	step->reads_input |= has_input;
 	for (size_t i = 0; i < count; i++)
 		used += reader.is_read[i];
 	int *reads = arena_calloc(&b->w->arena, used, sizeof(int));
@@ -123,6 +128,24 @@ static int build_params(struct builder *b, struct step *step, struct spot s)
 	return step->template ? 0 : -1;
 }
 
+static int build_branch(struct builder *b, struct step *step, struct spot s)
+{
+	struct branch branch;
+	int result;
+
+	branch_init(&branch);
+	result = branch_parse(&branch, s.value, b->err);
+	step->when = branch.when;
+	step->is_tolerant = branch.is_tolerant;
+	step->condition_source = branch.condition;
+	step->catches = branch.catches;
+	step->handles = -1;
+	if (result != 0 || !jv_is_valid(branch.condition))
+		return result;
+	step->condition = template_new(step->condition_source, false, b->err);
+	return step->condition ? 0 : -1;
+}
+
 static int check_keys(struct spot s, const char *const *keys, size_t count,
 		      struct error *err)
 {
@@ -137,7 +160,8 @@ static int check_keys(struct spot s, const char *const *keys, size_t count,
 
 static int build_step(struct builder *b, struct step *step, int node)
 {
-	static const char *const keys[] = {"kind", "needs", "params",
+	static const char *const keys[] = {"kind",       "needs", "params",
+					   "when",       "final", BRANCH_KEYS,
 					   SETTINGS_KEYS};
 	struct spot s = spot_get(b->steps, b->graph.names[node]);
 	struct spot kind = spot_get(s, "kind");
@@ -145,6 +169,7 @@ static int build_step(struct builder *b, struct step *step, int node)
 
 	step->name = b->graph.names[node];
 	step->params = jv_null();
+	step->condition_source = step->catches = jv_invalid();
 	if (check_keys(s, keys, countof(keys), b->err) != 0)
 		return -1;
 	int found = value_is_text(kind.value)
@@ -160,7 +185,7 @@ static int build_step(struct builder *b, struct step *step, int node)
 	step->recoveries_max = settings.recoveries_max;
 	step->retry = settings.retry;
 	build_needs(b, step, node);
-	if (build_params(b, step, s) != 0)
+	if (build_params(b, step, s) != 0 || build_branch(b, step, s) != 0)
 		return -1;
 	return build_reads(b, step, node);
 }
@@ -184,6 +209,39 @@ static void build_next(struct workflow *w)
 		for (size_t k = 0; k < w->steps[i].needs_count; k++)
 			*next[w->steps[i].needs[k]]++ = (int)i;
 	free(next);
+}
+
+/* Whose failures each step handles, and whose it can read. */
+static int build_handlers(struct builder *b)
+{
+	struct workflow *w = b->w;
+
+	for (size_t i = 0; i < w->steps_count; i++) {
+		struct step *step = &w->steps[i];
+		if (!jv_is_valid(step->catches))
+			continue;
+		jv_array_foreach (step->catches, k, clause) {
+			jv name = jv_object_get(clause, jv_string("step"));
+			int node = graph_find(&b->graph, jv_string_value(name));
+			jv_free(name);
+			if (node < 0)
+				return error_set(b->err, ERR_INPUT,
+						 "step \"%s\": on_error names "
+						 "no step",
+						 step->name);
+			w->steps[b->place_of[node]].handles = (int)i;
+		}
+	}
+	for (size_t i = 0; i < w->steps_count; i++) {
+		struct step *step = &w->steps[i];
+		int *errors =
+			arena_calloc(&w->arena, step->reads_count, sizeof(int));
+		for (size_t k = 0; k < step->reads_count; k++)
+			if (step_may_fail(&w->steps[step->reads[k]]))
+				errors[step->errors_count++] = step->reads[k];
+		step->errors = errors;
+	}
+	return 0;
 }
 
 static int check_names(const struct graph *g, struct error *err)
@@ -231,7 +289,7 @@ static int build_steps(struct builder *b)
 					    "step \"%s\": ", step->name);
 	}
 	build_next(w);
-	return 0;
+	return build_handlers(b);
 }
 
 /* --- the workflow -------------------------------------------------------- */
@@ -343,11 +401,19 @@ void workflow_free(struct workflow *w)
 		return;
 	for (size_t i = 0; i < w->steps_count; i++) {
 		jv_free(w->steps[i].params);
+		jv_free(w->steps[i].condition_source);
+		jv_free(w->steps[i].catches);
+		template_free(w->steps[i].condition);
 		template_free(w->steps[i].template);
 	}
 	jv_free(w->input);
 	arena_clear(&w->arena);
 	free(w);
+}
+
+bool step_may_fail(const struct step *step)
+{
+	return step->is_tolerant || jv_is_valid(step->catches);
 }
 
 const struct step *workflow_find(const struct workflow *w, struct slice name)

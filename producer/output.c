@@ -55,6 +55,7 @@ enum style output_state_style(struct slice state)
 		{"running", STYLE_BUSY}, {"ready", STYLE_PLAIN},
 		{"delayed", STYLE_LATE}, {"paused", STYLE_LATE},
 		{"waiting", STYLE_DIM},  {"cancelled", STYLE_DIM},
+		{"skipped", STYLE_DIM},
 	};
 
 	for (size_t i = 0; i < countof(styles); i++) {

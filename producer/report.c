@@ -43,7 +43,14 @@ void report_steps(struct buf *b, jv run)
 {
 	int64_t total = answer_int(run, "total", 0);
 	int64_t left = answer_int(run, "left", 0);
+	struct slice closing = answer_text(run, "closing");
 
+	if (closing.len) {
+		buf_addf(b, "cleaning up: %lld step%s until it is ",
+			 (long long)left, left == 1 ? "" : "s");
+		add(b, closing);
+		return;
+	}
 	buf_addf(b, "%lld of %lld step%s done", (long long)(total - left),
 		 (long long)total, total == 1 ? "" : "s");
 }

@@ -18,6 +18,13 @@ static int cancel(struct call *c, struct dialogue *d, const char *prefix,
 	int64_t stopped = answer_int(answer, "stopped", 0);
 	if (c->is_json)
 		output_json(&c->out, answer);
+	else if (slice_is(answer_text(answer, "state"), "running"))
+		output_printf(&c->talk,
+			      "run %s cleans up and is cancelled then; "
+			      "%lld running step%s told to stop; cancel it "
+			      "again to end it at once\n",
+			      args[0].data, (long long)stopped,
+			      stopped == 1 ? " was" : "s were");
 	else
 		output_printf(&c->talk,
 			      "run %s is cancelled; %lld running "
@@ -60,7 +67,9 @@ const struct verb verb_cancel = {
 	.args_max = ARGS_ANY,
 	.summary = "end runs now",
 	.details = "No step of a cancelled run begins, running ones are told "
-		   "to stop, and what they still bring is refused. What was "
+		   "to stop, and what they still bring is refused. A "
+		   "workflow with steps that clean up runs these first; "
+		   "cancel it again to end it at once. What was "
 		   "done stays; treadle retry takes the run up again.",
 	.options = options,
 	.examples = "treadle cancel 01k4hq --reason 'wrong folder'\n"

@@ -43,7 +43,7 @@ static const char *mark(const struct output *o, struct slice state)
 		{"done", "\u2713", "+"},      {"running", "\u25cf", "*"},
 		{"dead", "\u2717", "x"},      {"failed", "\u2717", "x"},
 		{"delayed", "\u25d4", "~"},   {"ready", "\u25cb", "o"},
-		{"cancelled", "\u2212", "-"},
+		{"cancelled", "\u2212", "-"}, {"skipped", "\u2212", "-"},
 	};
 
 	for (size_t i = 0; i < countof(marks); i++) {

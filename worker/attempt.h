@@ -25,9 +25,10 @@ struct formula {
 struct plan {
 	const struct step *step;
 	const struct kind *kind;
-	struct formula params; /* without what is in late */
-	struct formula late;   /* http: the parameter "output", as written */
-	bool may_have_heir;    /* a worker may go on from it to a successor */
+	struct formula params;    /* without what is in late */
+	struct formula late;      /* http: the parameter "output", as written */
+	struct formula condition; /* of `if`; no template where there is none */
+	bool may_have_heir; /* a worker may go on from it to a successor */
 	jv constant; /* checked params, where they read nothing; else invalid */
 };
 
@@ -58,6 +59,7 @@ struct ending {
 	enum failure_class class;
 	int code;
 	double took_ms;
+	bool is_skipped; /* done without being performed */
 };
 
 #define ENTRY_ID_MAX 44

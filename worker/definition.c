@@ -78,6 +78,8 @@ static int plan_init(struct plan *p, const struct workflow *w,
 	p->may_have_heir = may_have_heir(w, step);
 	p->kind = kinds[step->kind];
 	p->constant = p->late.source = jv_invalid();
+	p->condition =
+		formula_new(jv_copy(step->condition_source), step->condition);
 	if (step->kind == STEP_http &&
 	    jv_object_has(jv_copy(step->params), jv_string("output"))) {
 		if (plan_late(p, err) < 0)
@@ -99,6 +101,7 @@ static void plan_clear(struct plan *p)
 		template_free(p->late.template);
 	jv_free(p->params.source);
 	jv_free(p->late.source);
+	jv_free(p->condition.source);
 	jv_free(p->constant);
 }
 

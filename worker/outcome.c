@@ -36,7 +36,9 @@ static void log_failed(const struct attempt *a, struct slice detail)
 	int len = (int)(detail.len < DETAIL_SHOWN ? detail.len : DETAIL_SHOWN);
 
 	fields.class = failure_text(a->end.class);
-	if (a->end.when < 0)
+	if (a->end.when < 0 && a->step && step_may_fail(a->step))
+		log_warn("step given up", &fields, "%.*s", len, detail.data);
+	else if (a->end.when < 0)
 		log_warn("step dead", &fields, "%.*s", len, detail.data);
 	else
 		log_info("step failed", &fields, "%.*s; tried again in %s", len,
@@ -51,7 +53,8 @@ static void log_committed(const struct attempt *a, enum verb verb,
 
 	switch (verb) {
 	case VERB_COMPLETE:
-		log_info("step done", &fields, NULL);
+		log_info(a->end.is_skipped ? "step skipped" : "step done",
+			 &fields, NULL);
 		break;
 	case VERB_FAIL:
 		log_failed(a, told);

@@ -24,13 +24,27 @@ static jv decode(struct slice bytes, const char *what, struct error *err)
 	return jv_invalid();
 }
 
-/* {NAME: {output: ...}} of the steps whose outputs the parameters read. */
+static jv scope_step(jv steps, const char *name, const char *member, jv value)
+{
+	jv step = value_get(steps, name);
+
+	if (!jv_is_valid(step))
+		step = jv_object();
+	return jv_object_set(steps, jv_string(name),
+			     jv_object_set(step, jv_string(member), value));
+}
+
+/*
+ * {NAME: {output: ..., error: ...}} of the steps that are read: the outputs
+ * come first, then the failures of those that may have failed instead.
+ */
 static jv scope_steps(const struct attempt *a, const struct taken *t,
 		      struct error *err)
 {
 	const struct workflow *w = a->definition->workflow;
 	jv steps = jv_object();
-	size_t count = a->step->reads_count;
+	size_t outputs = a->step->reads_count;
+	size_t count = outputs + a->step->errors_count;
 
 	if (t->reads_count != count) {
 		error_set(err, ERR_INPUT, "redis gave %zu of %zu outputs",
@@ -39,17 +53,18 @@ static jv scope_steps(const struct attempt *a, const struct taken *t,
 		return jv_invalid();
 	}
 	for (size_t i = 0; i < count; i++) {
-		const char *name = w->steps[a->step->reads[i]].name;
-		jv output = decode(t->reads[i].text, name, err);
+		bool is_output = i < outputs;
+		int which = is_output ? a->step->reads[i]
+				      : a->step->errors[i - outputs];
+		const char *name = w->steps[which].name;
+		jv value = decode(t->reads[i].text, name, err);
 
-		if (!jv_is_valid(output)) {
+		if (!jv_is_valid(value)) {
 			jv_free(steps);
-			return output;
+			return value;
 		}
-		steps = jv_object_set(steps, jv_string(name),
-				      jv_object_set(jv_object(),
-						    jv_string("output"),
-						    output));
+		steps = scope_step(steps, name, is_output ? "output" : "error",
+				   value);
 	}
 	return steps;
 }
@@ -106,14 +121,60 @@ static void on_params(struct attempt *a, jv value, const struct error *err)
 		check(a, jv_copy(value));
 }
 
+/* The scope is there, where anything is read. */
+static void prepare_params(struct attempt *a)
+{
+	const struct plan *p = a->plan;
+	struct error err;
+	jv params;
+
+	if (!template_is_plain(p->params.template)) {
+		attempt_evaluate(a, &p->params, NULL, jv_invalid(), on_params);
+	} else if (template_expand(p->params.template, a->scope, &params,
+				   &err) < 0) {
+		attempt_prepared(a, &err);
+	} else {
+		check(a, params);
+	}
+}
+
+/* As jq sees it: null and false are no, all else is yes. */
+static void on_condition(struct attempt *a, jv value, const struct error *err)
+{
+	jv_kind kind = jv_get_kind(value);
+
+	if (err)
+		attempt_prepared(a, err);
+	else if (a->stop != STOP_NOT ||
+		 (kind != JV_KIND_NULL && kind != JV_KIND_FALSE))
+		prepare_params(a);
+	else
+		report_skipped(a);
+}
+
+static void prepare_conditionally(struct attempt *a)
+{
+	const struct formula *f = &a->plan->condition;
+	struct error err;
+	jv value;
+
+	if (!template_is_plain(f->template)) {
+		attempt_evaluate(a, f, NULL, jv_invalid(), on_condition);
+	} else if (template_expand(f->template, a->scope, &value, &err) < 0) {
+		attempt_prepared(a, &err);
+	} else {
+		on_condition(a, value, NULL);
+		jv_free(value);
+	}
+}
+
 void attempt_prepare(struct attempt *a, const struct taken *t)
 {
 	const struct plan *p = a->plan;
 	bool is_constant = jv_is_valid(p->constant);
 	struct error err;
-	jv params;
 
-	if (is_constant && !p->late.template) {
+	if (is_constant && !p->late.template && !p->condition.template) {
 		if (template_has_secrets(p->params.template)) {
 			check(a, jv_copy(p->constant));
 			return;
@@ -122,14 +183,10 @@ void attempt_prepare(struct attempt *a, const struct taken *t)
 		attempt_prepared(a, NULL);
 		return;
 	}
-	if (make_scope(a, t, &err) < 0) {
+	if (make_scope(a, t, &err) < 0)
 		attempt_prepared(a, &err);
-	} else if (!template_is_plain(p->params.template)) {
-		attempt_evaluate(a, &p->params, NULL, jv_invalid(), on_params);
-	} else if (template_expand(p->params.template, a->scope, &params,
-				   &err) < 0) {
-		attempt_prepared(a, &err);
-	} else {
-		check(a, params);
-	}
+	else if (p->condition.template)
+		prepare_conditionally(a);
+	else
+		prepare_params(a);
 }

@@ -99,6 +99,13 @@ int report_done(struct attempt *a, jv output)
 	return 0;
 }
 
+void report_skipped(struct attempt *a)
+{
+	a->end.is_skipped = true;
+	post(a, VERB_COMPLETE,
+	     outbox_of(a, VERB_COMPLETE)->gathering.bytes.len);
+}
+
 void report_failed(struct attempt *a, const struct failure *f, int64_t delay_ms)
 {
 	struct buf *bytes = &outbox_of(a, VERB_FAIL)->gathering.bytes;
@@ -267,6 +274,7 @@ static void say_complete(struct outbox *o)
 
 		c[i] = (struct completion){.ref = a->ref,
 					   .output = bytes_of(o, a),
+					   .is_skipped = a->end.is_skipped,
 					   .wants_heir =
 						   a->wants_heir &&
 						   w->phase == WORKER_RUNNING};

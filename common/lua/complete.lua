@@ -35,65 +35,6 @@ local function offer_heir(offer, queue, entry, kind)
   offer.queue, offer.entry, offer.kind = queue, entry, kind
 end
 
--- Exec steps wait for a place on their worker: only one that had such a place
--- leaves it to an heir.
-local function is_heir(offer, of)
-  return offer.is_open and not offer.name and of.queue == offer.queue and
-    (of.kind ~= 'exec' or offer.kind == 'exec')
-end
-
--- One need of `name` is done: appends what changes in the run's hash.
-local function advance(batch, id, graph, name, is_again, fields, offer)
-  local p = batch.p
-  local of = graph.steps[name]
-  local needs_left, attempts = #of.needs, 0
-  if needs_left > 1 or is_again then
-    local text = call('HGET', p .. 'run:' .. id, 'step:' .. name)
-    needs_left = record.needs_left(text, needs_left)
-    if text then
-      local _, made = record.read(text)
-      attempts = made
-    end
-  end
-  local n = #fields
-  fields[n + 1] = of.field
-  if needs_left > 1 then
-    fields[n + 2] = 'waiting ' .. needs_left - 1 ..
-      (attempts > 0 and ' ' .. attempts or '')
-  elseif is_again then
-    local entry = run.enqueue(p .. 'queue:' .. of.queue, id, name)
-    fields[n + 2] = record.ready(attempts, 0, entry, true)
-  elseif is_heir(offer, of) then
-    offer.name = name
-    fields[n + 2] = 'running 1 0 ' .. offer.entry .. offer.ending
-    count(batch, 'attempts')
-  else
-    fields[n + 2] = 'ready 0 0 ' ..
-      run.enqueue(p .. 'queue:' .. of.queue, id, name)
-  end
-end
-
--- Writes the record and state of a committed step, and what follows from it:
--- successors that become ready, or the end of the run.
-local function follow(batch, key, id, graph, of, text, run_text, offer)
-  local state, left, is_again = run_state.read(run_text)
-  if state ~= 'running' then
-    call('HSET', key, of.field, text, 'state',
-      run_state.write(state, left - 1, is_again))
-  elseif left == 1 then
-    call('HSET', key, of.field, text, 'state', 'done 0', 'finished_at',
-      offer.now_text)
-    finish_run(batch, id, 'done', offer.now_text)
-  else
-    local fields = { of.field, text, 'state',
-      run_state.write(state, left - 1, is_again) }
-    for i = 1, #of.next do
-      advance(batch, id, graph, of.next[i], is_again, fields, offer)
-    end
-    call('HSET', key, unpack(fields))
-  end
-end
-
 -- The answer to a commit repeated after a lost reply: the heir is told again,
 -- if it still is with this worker.
 local function answer_again(answer, p, entry, id, name, digest, offer)
@@ -122,9 +63,10 @@ local function complete_one(batch, answer, args, i, offer)
   local text = v[3]
   local made, held, holder, started = string.match(text or '',
     '^running (%d+) %d+ (%S+) (%S+) (%d+)$')
+  local is_skipped = args[i + 6] == 'skip'
   if held ~= entry or made ~= attempt or holder ~= offer.worker then
-    local why = v[1] and refusal(batch, text, entry, 'done',
-      tonumber(attempt)) or 'GONE'
+    local why = v[1] and refusal(batch, text, entry,
+      is_skipped and 'skipped' or 'done', tonumber(attempt)) or 'GONE'
     if why == 'DUPLICATE' and args[i + 6] == '1' then
       answer_again(answer, p, entry, id, name, v[2], offer)
     else
@@ -142,9 +84,14 @@ local function complete_one(batch, answer, args, i, offer)
   if args[i + 6] == '1' then
     offer_heir(offer, queue, entry, of.kind)
   end
-  call('HSET', p .. 'out:' .. id, name, args[i + 5])
-  follow(batch, key, id, graph, of,
-    record.ended('done', text, started, offer.now), v[1], offer)
+  if is_skipped then
+    count(batch, 'steps_skipped')
+  else
+    call('HSET', p .. 'out:' .. id, name, args[i + 5])
+  end
+  settle_step(offer, id, graph, name,
+    record.ended(is_skipped and 'skipped' or 'done', text, started, offer.now),
+    v[1], {})
   if of.kind ~= 'pass' then
     call('HDEL', p .. 'out:' .. id, '.memo:' .. name)
     call('HDEL', key, 'progress:' .. name)
@@ -152,7 +99,7 @@ local function complete_one(batch, answer, args, i, offer)
   if not offer.name then
     finish_entry(batch, queue, entry)
     answer[#answer + 1] = 'COMMITTED'
-    return true
+    return not is_skipped
   end
   local heir = graph.steps[offer.name]
   answer[#answer + 1] = heir.inherited
@@ -162,11 +109,12 @@ end
 
 -- Commits checkpoints, and queues the steps that are now ready.
 -- WORKER (QUEUE ENTRY RUN STEP ATTEMPT OUTPUT HEIR)... HEIR is 1 if the worker
--- would go on with a successor at once, else 0. Returns the time, then for each
--- COMMITTED; DUPLICATE (this very attempt had been: the reply was lost); FENCED
--- (somebody else owns the step); CANCELLED; GONE (there is no such run). With
--- an heir it is "COMMITTED <its step>" or "DUPLICATE <its step>", and behind
--- it stands the item of take.
+-- would go on with a successor at once, else 0; or it is `skip`, where the
+-- step's condition does not hold: it has no output then. Returns the time, then
+-- for each COMMITTED; DUPLICATE (this very attempt had been: the reply was
+-- lost); FENCED (somebody else owns the step); CANCELLED; GONE (there is no
+-- such run). With an heir it is "COMMITTED <its step>" or "DUPLICATE <its
+-- step>", and behind it stands the item of take.
 -- Afterwards, if COMMITTED: the output never changes; successors whose needs
 -- are met are ready, but for the heir, which is running under the entry; a run
 -- without steps left is done; without an heir the entry is gone.
@@ -174,8 +122,9 @@ function step.complete(p, args)
   check_items(args, 7)
   local now, now_text = clock()
   local batch = batch_new(p)
-  local offer = { p = p, worker = args[1], now = now, now_text = now_text,
-    ending = ' ' .. args[1] .. ' ' .. now_text, paused = {} }
+  local offer = settling_new(batch, now, now_text)
+  offer.worker, offer.paused = args[1], {}
+  offer.ending = ' ' .. args[1] .. ' ' .. now_text
   local answer, done = { now }, 0
   for i = 2, #args, 7 do
     if complete_one(batch, answer, args, i, offer) then

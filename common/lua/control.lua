@@ -41,7 +41,8 @@ end
 
 -- Ends a run now. RUN REASON. Returns JSON: run, state, stopped.
 -- Afterwards: the run is cancelled, no step of it begins, running attempts
--- are told to stop and their results refused.
+-- are told to stop and their results refused. If it has closing steps, it is
+-- running until these have cleaned up, or until it is cancelled once more.
 function control.cancel(p, args)
   local id = args[1]
   local of, state = get_run(p, id)
@@ -55,7 +56,8 @@ function control.cancel(p, args)
       run.reason('cancelled', nil, args[2]), clock(), true)
     batch_end(batch)
   end
-  return json.object('run', json.text(id), 'state', '"cancelled"',
+  state = run_state.read(call('HGET', p .. 'run:' .. id, 'state'))
+  return json.object('run', json.text(id), 'state', json.text(state),
     'stopped', json.number(stopped))
 end
 
@@ -77,7 +79,7 @@ local function steps_from(of, first)
   return found
 end
 
--- The steps to run again, as a set: all that aren't done or running and, if
+-- The steps to run again, as a set: all that aren't settled or running and, if
 -- `from` is given, that step and all behind it.
 local function steps_to_reset(of, from)
   if from and not of.graph.steps[from] then
@@ -86,9 +88,14 @@ local function steps_to_reset(of, from)
   end
   local reset = from and steps_from(of, from) or {}
   for name in pairs(of.graph.steps) do
-    local state = record.read(of['step:' .. name])
-    if state ~= 'done' and state ~= 'running' then
+    local text = of['step:' .. name]
+    if not record.is_settled(text) and record.read(text) ~= 'running' then
       reset[name] = true
+    end
+  end
+  for _, name in ipairs(of.graph.closing or {}) do -- each behind its needs
+    for _, need in ipairs(of.graph.steps[name].needs) do
+      reset[name] = reset[name] or reset[need]
     end
   end
   return reset
@@ -105,11 +112,14 @@ local function reset_step(p, id, of, name)
   if state == 'done' then
     generation = generation + 1
     call('HDEL', p .. 'out:' .. id, name, '.memo:' .. name)
+  elseif state == 'failed' then
+    call('HDEL', p .. 'out:' .. id, '.error:' .. name)
   end
   if of['dead:' .. name] then
     call('XDEL', p .. 'dead', of['dead:' .. name])
   end
-  call('HDEL', key, 'step:' .. name, 'dead:' .. name, 'progress:' .. name)
+  call('HDEL', key, 'step:' .. name, 'dead:' .. name, 'progress:' .. name,
+    'caught:' .. name)
   if attempt > 0 or generation > 0 then
     call('HSET', key, 'again:' .. name, attempt .. ' ' .. generation)
   end
@@ -121,8 +131,7 @@ local function revive_step(p, id, of, name, reset, attempt)
   local graph = of.graph
   local needs_left = 0
   for _, need in ipairs(graph.steps[name].needs) do
-    local state = record.read(of['step:' .. need])
-    if reset[need] or state ~= 'done' then
+    if reset[need] or not record.is_settled(of['step:' .. need]) then
       needs_left = needs_left + 1
     end
   end
@@ -130,7 +139,7 @@ local function revive_step(p, id, of, name, reset, attempt)
     run.requeue(p, id, name, graph.steps[name].queue, attempt, 0)
   else
     call('HSET', p .. 'run:' .. id, 'step:' .. name,
-      'waiting ' .. needs_left .. (attempt > 0 and ' ' .. attempt or ''))
+      record.waiting(needs_left, attempt))
   end
 end
 
@@ -165,7 +174,7 @@ control.retry = once(function(p, args)
     if reset[name] then
       names[#names + 1] = name
     end
-    if reset[name] or record.read(of['step:' .. name]) ~= 'done' then
+    if reset[name] or not record.is_settled(of['step:' .. name]) then
       left = left + 1
     end
   end

@@ -11,7 +11,7 @@ end
 -- run has failed elsewhere meanwhile, for good.
 local function put_aside(batch, at, due, now, counter)
   if not at.is_run_running then
-    return end_record(batch, at, 'cancelled', now)
+    return step.end_with_run(batch, at, now)
   end
   end_record(batch, at, 'delayed', now)
   run.schedule(batch.p, at.id .. '/' .. at.name, text_of(due))
@@ -29,7 +29,7 @@ local function fail_one(batch, at, wait, failure, log, now)
   end
   count(batch, 'failures:' .. failure.class)
   if wait < 0 then
-    run.bury(batch, at, failure, now)
+    step.give_up(batch, at, failure, now)
   else
     put_aside(batch, at, now + wait, now, 'retries')
   end
@@ -38,7 +38,8 @@ end
 -- Ends attempts without success.
 -- WORKER (QUEUE ENTRY RUN STEP ATTEMPT DELAY_MS CLASS CODE DETAIL LOG)...
 -- DELAY_MS -1: never again. Returns as complete.
--- Afterwards, if COMMITTED: the step is delayed, or dead and its run failed.
+-- Afterwards, if COMMITTED: the step is delayed, or dead and its run failed,
+-- or failed and its run goes on, where its workflow provides for that.
 function step.fail(p, args)
   check_items(args, 10, 5, 7)
   local now = clock()

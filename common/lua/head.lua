@@ -4,8 +4,8 @@
 -- The library: every change of state of every run, as Redis Functions.
 --
 -- The files are joined in the order of the Makefile and read best in it:
--- head, record, json, run; recent, submit; worker, step, take, complete,
--- fail, release; timer, reclaim; control; inspect, list, stats; mend, tidy;
+-- head, record, json, run, closing; recent, submit; worker, step, take, settle,
+-- complete, fail, release; timer, reclaim; control; inspect, list, stats; mend, tidy;
 -- register. docs/INTERNALS.md describes the keys, the states and who performs
 -- which transition.
 --

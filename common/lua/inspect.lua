@@ -86,7 +86,8 @@ function inspect.status(p, args)
     'finished_at', json.number(of.finished_at),
     'deadline_at', json.number(of.deadline_at), 'key', json.text(of.key),
     'left', json.number(left), 'total', json.number(of.graph.total),
-    'reason', of.reason, 'input', input or nil,
+    'closing', json.text(of.closing), 'reason', of.reason,
+    'input', input or nil,
     'output', of.graph.steps.output and (output_of(p, id, 'output')),
     'steps', json.array(steps))
 end

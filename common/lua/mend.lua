@@ -62,7 +62,7 @@ function MENDS.step(batch, now, id, name)
     return true
   end
   for _, need in ipairs(step_of.needs) do
-    if record.read(of['step:' .. need]) ~= 'done' then
+    if not record.is_settled(of['step:' .. need]) then
       return false
     end
   end
@@ -107,6 +107,23 @@ local function place_run(p, id, of, state, now)
   return changed + 1
 end
 
+-- How many steps a run waits for; see closing.lua for one that is closed.
+local function count_left(of, phase)
+  local left = 0
+  for name, step_of in pairs(of.graph.steps) do
+    local text = of['step:' .. name]
+    local state = record.read(text)
+    local is_left = not record.is_settled(text)
+    if phase == 'draining' then
+      is_left = state == 'running'
+    elseif phase then
+      is_left = is_left and step_of.when ~= nil and state ~= 'dead'
+    end
+    left = left + (is_left and 1 or 0)
+  end
+  return left
+end
+
 -- Counts anew what a running run's waiting steps wait for, as fields to set.
 local function recount_needs(of)
   local fields = {}
@@ -115,15 +132,14 @@ local function recount_needs(of)
     local state, attempts = record.read(text)
     local left = 0
     for _, need in ipairs(step_of.needs) do
-      if record.read(of['step:' .. need]) ~= 'done' then
+      if not record.is_settled(of['step:' .. need]) then
         left = left + 1
       end
     end
     if state == 'waiting' and left > 0 and
         record.needs_left(text, #step_of.needs) ~= left then
       fields[#fields + 1] = 'step:' .. name
-      fields[#fields + 1] = 'waiting ' .. left ..
-        (attempts > 0 and ' ' .. attempts or '')
+      fields[#fields + 1] = record.waiting(left, attempts)
     end
   end
   return fields
@@ -154,17 +170,16 @@ function MENDS.run(batch, now, id)
   if not of.state then
     return next(of) == nil and place_run(p, id, of, nil, now) > 0
   end
-  local state, left, is_again = run_state.read(of.state)
+  local state, left, is_again, phase = run_state.read(of.state)
   of.graph = of.def and definition.get(p, of.def)
   if not left or not of.graph then
     return false
   end
-  local fields, counted = {}, 0
-  for name in pairs(of.graph.steps) do
-    counted = counted +
-      (record.read(of['step:' .. name]) == 'done' and 0 or 1)
-  end
-  if state == 'running' then
+  local fields, counted = {}, count_left(of, phase)
+  if phase and counted == 0 then
+    run.close_further(batch, id, of.graph, of.closing, of.state, now)
+    return true
+  elseif state == 'running' and not phase then
     fields = recount_needs(of)
     if counted == 0 then
       state, of.finished_at = 'done', text_of(now)
@@ -172,7 +187,8 @@ function MENDS.run(batch, now, id)
       count(batch, 'runs_done')
     end
   end
-  local text = run_state.write(state, counted, is_again and state ~= 'done')
+  local text = run_state.write(state, counted, is_again and state ~= 'done',
+    phase)
   if text ~= of.state then
     fields[#fields + 1], fields[#fields + 2] = 'state', text
   end

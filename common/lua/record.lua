@@ -27,9 +27,26 @@ function record.read(text)
     tonumber(started), tonumber(took)
 end
 
--- How many needs of a step aren't done, by its record; `all` without one.
+-- What a step in these states was to do is settled: what is behind it goes on.
+record.SETTLED = { done = true, skipped = true, failed = true }
+
+function record.is_settled(text)
+  return record.SETTLED[string.match(text or '', '^%l+')]
+end
+
+-- How many needs of a step aren't settled, by its record; `all` without one.
 function record.needs_left(text, all)
   return text and tonumber(string.match(text, '^waiting (%d+)')) or all
+end
+
+function record.waiting(needs_left, attempts)
+  return 'waiting ' .. needs_left .. (attempts > 0 and ' ' .. attempts or '')
+end
+
+-- Never begun, for none of its needs has passed or its condition asks for
+-- another end of the run.
+function record.skipped(attempts)
+  return 'skipped ' .. attempts .. ' 0 -'
 end
 
 function record.ready(attempt, recoveries, entry, has_more)
@@ -51,7 +68,8 @@ end
 
 -- The state of a run and how many of its steps aren't done stand in one
 -- field: "running 3", "failed 2", "done 0"; `again` behind it says that an
--- operator has had it retried, so that records may count earlier attempts.
+-- operator has had it retried, so that records may count earlier attempts;
+-- draining or cleaning, how far a run is that is being closed (closing.lua).
 local run_state = {}
 
 local STATES = { 'running', 'done', 'failed', 'cancelled' }
@@ -60,22 +78,25 @@ local STATES = { 'running', 'done', 'failed', 'cancelled' }
 -- texts, and to read one costs 2500 instructions.
 local left_of = {}
 
--- Returns the state, how many steps are left, and whether it is `again`.
+-- Returns the state, how many steps are left, whether it is `again`, and how
+-- far it is closed.
 function run_state.read(text)
   local known = left_of[text]
   if known then
     return 'running', known, false
   end
-  local state, digits, again = string.match(text, '^(%l+) (%d+)(.*)$')
+  local state, digits, rest = string.match(text, '^(%l+) (%d+)(.*)$')
   local left = tonumber(digits)
-  if state == 'running' and again == '' and left < 1000 then
+  if state == 'running' and rest == '' and left < 1000 then
     left_of[text] = left
   end
-  return state, left, again ~= ''
+  return state, left, string.sub(rest, 1, 6) == ' again',
+    string.match(rest, '%l+ing$')
 end
 
-function run_state.write(state, left, is_again)
-  return state .. ' ' .. text_of(left) .. (is_again and ' again' or '')
+function run_state.write(state, left, is_again, phase)
+  return state .. ' ' .. text_of(left) .. (is_again and ' again' or '') ..
+    (phase and ' ' .. phase or '')
 end
 
 -- Definitions are addressed by content, hence never change: what was decoded

@@ -13,7 +13,7 @@ local function recover(batch, at, queue, now)
   count(batch, 'failures:worker_lost')
   if at.recoveries >= at.graph.steps[at.name].recoveries then
     failure.detail = 'its workers vanished ' .. at.recoveries + 1 .. ' times'
-    run.bury(batch, at, failure, now)
+    step.give_up(batch, at, failure, now)
     return 'dead'
   end
   run.requeue(p, at.id, at.name, queue, at.attempt - 1, at.recoveries + 1)
@@ -30,10 +30,10 @@ function step.put_back(batch, queue, entry, run_id, name, is_lost, now)
     'step:' .. name)
   local graph = v[2] and definition.get(p, v[2])
   local text = v[3]
-  local state, attempt, recoveries, held, worker, started = record.read(text)
-  if graph and held == entry and state == 'done' then
+  local state, attempt, recoveries, held = record.read(text)
+  if graph and held == entry and PASSED[state] then
     name, text = step.heir(p, run_id, graph, name, entry)
-    state, attempt, recoveries, held, worker, started = record.read(text)
+    state, attempt, recoveries, held = record.read(text)
   end
   if held ~= entry or (state ~= 'ready' and state ~= 'running') then
     drop_entry(batch, queue, entry)
@@ -43,11 +43,9 @@ function step.put_back(batch, queue, entry, run_id, name, is_lost, now)
   if not graph then
     return nil
   end
-  local at = { id = run_id, name = name, graph = graph, text = text,
-    attempt = attempt, recoveries = recoveries, worker = worker,
-    started = started, is_run_running = run_state.read(v[1]) == 'running' }
+  local at = step.held_by(run_id, name, graph, text, v[1])
   if not at.is_run_running then
-    end_record(batch, at, 'cancelled', now)
+    step.end_with_run(batch, at, now)
     return nil
   elseif is_lost and state == 'running' then
     return recover(batch, at, queue, now)

@@ -83,17 +83,39 @@ local function halt_steps(batch, id, fields, graph, now, stop_running)
   return stopped
 end
 
--- Ends a run that is running as `state` (failed or cancelled). Returns how
--- many running attempts were told to stop.
--- Afterwards: no step of it is ready or delayed, nor running if stop_running.
+local function count_running(fields)
+  local running = 0
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 5) == 'step:' and
+        string.sub(fields[i + 1], 1, 8) == 'running ' then
+      running = running + 1
+    end
+  end
+  return running
+end
+
+-- Ends a run that is running as `state` (failed or cancelled), at once or, if
+-- it has closing steps, when these have cleaned up. Returns how many running
+-- attempts were told to stop.
+-- Afterwards: no step of it is ready or delayed, nor running if stop_running,
+-- but for its closing steps.
 function run.stop(batch, id, graph, state, reason, now, stop_running)
   local p = batch.p
   local of, fields = run.read(p, id)
   local stopped = halt_steps(batch, id, fields, graph, now, stop_running)
-  local _, left, is_again = run_state.read(of.state)
+  local _, left, is_again, phase = run_state.read(of.state)
+  if graph.closing and not phase then
+    run.close(batch, id, graph, state, reason, count_running(fields) - stopped,
+      is_again, now)
+    return stopped
+  end
+  call('HSET', p .. 'run:' .. id, 'reason', reason)
+  if phase then
+    run.close_finally(batch, id, graph, state, is_again, now)
+    return stopped
+  end
   call('HSET', p .. 'run:' .. id, 'state',
-    run_state.write(state, left, is_again), 'finished_at', now,
-    'reason', reason)
+    run_state.write(state, left, is_again), 'finished_at', now)
   finish_run(batch, id, state, now)
   return stopped
 end
@@ -200,7 +222,9 @@ function run.bury(batch, at, failure, now)
     'step:' .. at.name, record.ended('dead', at.text, at.started, now),
     'dead:' .. at.name, letter)
   count(batch, 'dead')
-  if at.is_run_running then
+  if at.phase then
+    run.close_step(batch, at.id, at.graph, at.name, at.run_text, now)
+  elseif at.is_run_running then
     run.stop(batch, at.id, at.graph, 'failed',
       run.reason(failure.class, at.name, failure.detail), now, false)
   end

@@ -39,6 +39,9 @@ local HELD = '^running (%d+) (%d+) (%S+) (%S+) (%d+)$'
 -- that this very attempt may have been put in already, and its number then.
 local function refusal(batch, text, entry, ended_as, attempt)
   local state, made, _, at = record.read(text)
+  if state == 'failed' then
+    state = 'dead' -- it is one way to be given up
+  end
   if at == entry and state == ended_as and made == attempt then
     count(batch, 'duplicates')
     return 'DUPLICATE'
@@ -70,11 +73,33 @@ local function read_held(batch, worker_id, run_id, name, entry, attempt,
   if not graph then
     return nil, 'GONE'
   end
-  return { id = run_id, name = name, graph = graph, text = text,
-    attempt = made, recoveries = recoveries, worker = holder,
-    started = started, is_run_running = run_state.read(v[1]) == 'running' }
+  return step.held_by(run_id, name, graph, text, v[1])
 end
 
+-- A running step by its record `text`; run_text is its run's field `state`.
+-- is_run_running says whether it may be tried again: once its run is being
+-- closed, closing steps alone may, when their time has come.
+function step.held_by(id, name, graph, text, run_text)
+  local _, made, recoveries, entry, worker, started = record.read(text)
+  local state, _, _, phase = run_state.read(run_text)
+  return { id = id, name = name, graph = graph, text = text, entry = entry,
+    run_text = run_text, attempt = made, recoveries = recoveries,
+    worker = worker, started = started, phase = phase,
+    is_run_running = state == 'running' and
+      (not phase or phase == 'cleaning' and graph.steps[name].when ~= nil) }
+end
+
+-- The step comes to its end with its run, which is over or being closed.
+function step.end_with_run(batch, at, now)
+  call('HSET', batch.p .. 'run:' .. at.id, 'step:' .. at.name,
+    record.ended('cancelled', at.text, at.started, now))
+  if at.phase then
+    run.close_step(batch, at.id, at.graph, at.name, at.run_text, now)
+  end
+end
+
+-- The states of a step that may have left its entry to an heir.
+local PASSED = { done = true, skipped = true }
 
 -- The step that runs under the entry of `name`, which is done: its heir, or
 -- the heir of that, with its record; nil if the entry is nobody's any more.
@@ -93,7 +118,7 @@ function step.heir(p, run_id, graph, name, entry)
       end
     end
     name = heir
-  until state ~= 'done' or not name
+  until not name or not PASSED[state]
   if name and state == 'running' then
     return name, text
   end

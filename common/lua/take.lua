@@ -96,7 +96,7 @@ local function take_later(batch, answer, id, queue, entry, run_id, name, text,
   local key = p .. 'run:' .. run_id
   local v = call('HMGET', key, 'state', 'def')
   local state, attempt, recoveries, at, holder, started = record.read(text)
-  if at == entry and state == 'done' then
+  if at == entry and PASSED[state] then
     -- Who has an heir knows it from complete: nobody performs this one.
     step.put_back(batch, queue, entry, run_id, name, false, now)
     return 'DROPPED'

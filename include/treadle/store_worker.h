@@ -60,6 +60,7 @@ typedef void store_end_fn(void *arg, const enum end_code *codes, size_t count,
 struct completion {
 	struct step_ref ref;
 	struct slice output; /* msgpack */
+	bool is_skipped;     /* its condition does not hold; no output */
 	bool wants_heir;     /* the worker would go on with a successor */
 };
 /* An heir is a successor that runs from now on, under the same entry. */

@@ -36,11 +36,21 @@ enum step_kind {
 const char *step_kind_text(enum step_kind kind);
 const char *step_kind_help(enum step_kind kind);
 
+/* The end of what is before it, or of the run, that a step is performed at. */
+enum step_when { WHEN_SUCCESS, WHEN_ALWAYS, WHEN_FAILURE, WHEN_CANCELLED };
+
 struct step {
 	const char *name;
 	enum step_kind kind;
 	jv params; /* an object, as written, sizes and durations not yet read */
 	struct template *template; /* of params */
+
+	enum step_when when;
+	jv condition_source;        /* a text, or invalid: none */
+	struct template *condition; /* of `if`; NULL for none */
+	bool is_tolerant;           /* continue_on_error */
+	jv catches;  /* on_error: [{classes, step}]; invalid for none */
+	int handles; /* the step whose failures this one is for, or -1 */
 	const char *queue;
 	int64_t timeout_ms; /* of one attempt */
 	struct retry_policy retry;
@@ -54,6 +64,8 @@ struct step {
 	bool reads_input;
 	const int *reads; /* steps whose outputs the params read, ascending */
 	size_t reads_count;
+	const int *errors; /* of those, the ones whose failure can be read */
+	size_t errors_count;
 };
 
 struct workflow {
@@ -83,6 +95,9 @@ int workflow_decode(struct slice canonical, struct workflow **w,
 		    struct error *err);
 
 void workflow_free(struct workflow *w);
+
+/* Whether its run can go on when it has failed for good. */
+bool step_may_fail(const struct step *step);
 
 /* The step of that name, or NULL. */
 const struct step *workflow_find(const struct workflow *w, struct slice name);

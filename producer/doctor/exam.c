@@ -12,8 +12,15 @@ const char *const run_state_names[RUN_STATES] = {
 };
 
 const char *const step_state_names[STEP_STATES] = {
-	"waiting", "ready", "running", "delayed", "done", "dead", "cancelled",
+	"waiting", "ready",  "running", "delayed",   "done",
+	"skipped", "failed", "dead",    "cancelled",
 };
+
+bool step_is_settled(enum step_state state)
+{
+	return state == STEP_DONE || state == STEP_SKIPPED ||
+	       state == STEP_FAILED;
+}
 
 /* --- the run ------------------------------------------------------------- */
 
@@ -22,13 +29,25 @@ static bool cut_number(struct slice *text, int64_t *number)
 	return slice_int(slice_cut(text, ' '), 0, INT64_MAX, number) == 0;
 }
 
+/* "again", "draining", "again cleaning" */
+static bool read_rest(struct exam *e, struct slice text)
+{
+	e->phase = PHASE_NONE;
+	if (slice_starts(text, "again"))
+		slice_cut(&text, ' ');
+	if (slice_is(text, "draining"))
+		e->phase = PHASE_DRAINING;
+	else if (slice_is(text, "cleaning"))
+		e->phase = PHASE_CLEANING;
+	return !text.len || e->phase != PHASE_NONE;
+}
+
 /* "running 3", "failed 2 again" */
 static void read_state(struct exam *e, struct slice text)
 {
 	struct slice name = slice_cut(&text, ' ');
 
-	if (!cut_number(&text, &e->left) ||
-	    (text.len && !slice_is(text, "again")))
+	if (!cut_number(&text, &e->left) || !read_rest(e, text))
 		return;
 	for (int i = 0; i < RUN_STATES; i++) {
 		if (!slice_is(name, run_state_names[i]))
@@ -103,6 +122,8 @@ static bool read_record(struct step_facts *s, struct slice rest)
 	if (!cut_number(&rest, &attempt) || !cut_number(&rest, &recoveries))
 		return false;
 	s->entry = slice_cut(&rest, ' ');
+	if (s->state == STEP_SKIPPED && slice_is(s->entry, "-"))
+		return !rest.len;
 	if (!is_entry(s->entry))
 		return false;
 	s->worker = slice_cut(&rest, ' ');
@@ -129,9 +150,9 @@ static size_t step_of(const struct exam *e, struct slice name,
 static bool is_plain_field(struct slice name)
 {
 	static const char *const known[] = {
-		"state",        "workflow",    "def",
-		"submitted_at", "finished_at", "deadline_at",
-		"key",          "reason",      "input",
+		"state",       "workflow",    "def", "submitted_at",
+		"finished_at", "deadline_at", "key", "reason",
+		"input",       "closing",
 	};
 
 	for (size_t i = 0; i < countof(known); i++) {
@@ -153,7 +174,8 @@ static void tell_unknown(struct exam *e, const char *key, struct slice name)
 
 static void read_field(struct exam *e, struct slice name, struct slice value)
 {
-	static const char *const others[] = {"again:", "progress:", "cost:"};
+	static const char *const others[] = {
+		"again:", "progress:", "cost:", "caught:"};
 	size_t i = step_of(e, name, "step:");
 
 	if (i != PLAN_NONE) {
@@ -180,7 +202,8 @@ static void read_output(struct exam *e, struct slice name)
 	if (i != PLAN_NONE)
 		e->steps[i].has_output = true;
 	else if (!slice_is(name, ".input") &&
-		 step_of(e, name, ".memo:") == PLAN_NONE)
+		 step_of(e, name, ".memo:") == PLAN_NONE &&
+		 step_of(e, name, ".error:") == PLAN_NONE)
 		tell_unknown(e, "out:", name);
 }
 

@@ -48,18 +48,25 @@ enum run_state {
 };
 extern const char *const run_state_names[RUN_STATES];
 
+/* How far a running run is closed. */
+enum run_phase { PHASE_NONE, PHASE_DRAINING, PHASE_CLEANING };
+
 enum step_state {
 	STEP_WAITING,
 	STEP_READY,
 	STEP_RUNNING,
 	STEP_DELAYED,
 	STEP_DONE,
+	STEP_SKIPPED,
+	STEP_FAILED,
 	STEP_DEAD,
 	STEP_CANCELLED,
 	STEP_STATES,
 };
 
 extern const char *const step_state_names[STEP_STATES];
+/* What it was to do is settled: what is behind it goes on. */
+bool step_is_settled(enum step_state state);
 
 struct step_facts {
 	enum step_state state;
@@ -81,6 +88,7 @@ struct exam {
 	const struct reply *answers;
 	const struct plan *plan;
 	enum run_state state;
+	enum run_phase phase;
 	bool is_state_readable;
 	int64_t left;
 	struct slice definition, key, finished_at, deadline_at;

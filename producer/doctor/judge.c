@@ -190,21 +190,40 @@ static void judge_placed(struct exam *e, size_t i)
 						      : entry.consumer));
 }
 
+/*
+ * Whether its run waits for it. In one that is closed that is what runs, and
+ * then the steps that are there for it; they are dead at worst.
+ */
+static bool is_left(const struct exam *e, size_t i)
+{
+	enum step_state state = e->steps[i].state;
+
+	if (e->phase == PHASE_DRAINING)
+		return state == STEP_RUNNING;
+	if (e->phase == PHASE_CLEANING)
+		return e->plan->steps[i].is_closing && state != STEP_DEAD &&
+		       !step_is_settled(state);
+	return !step_is_settled(state);
+}
+
 static void judge_waiting(struct exam *e, size_t i)
 {
 	const struct plan_step *of = &e->plan->steps[i];
 	int64_t left = 0, said = e->steps[i].left;
 
+	if (e->phase == PHASE_DRAINING ||
+	    (e->phase == PHASE_CLEANING && !of->is_closing))
+		return;
 	for (size_t n = 0; n < of->needs_count; n++)
-		left += e->steps[of->needs[n]].state != STEP_DONE;
+		left += is_left(e, of->needs[n]);
 	if (said < 0)
 		said = (int64_t)of->needs_count;
 	if (e->state == RUN_RUNNING && left == 0)
 		finding(e->doctor, STEP_NOWHERE, about_step(e, i),
-			"waiting, but all it needs is done");
+			"waiting, but all it needs is settled");
 	else if (e->state == RUN_RUNNING && left != said)
 		finding(e->doctor, NEEDS_WRONG, ABOUT_RUN(e),
-			"step %.*s waits for %lld, %lld are not done",
+			"step %.*s waits for %lld, %lld are not settled",
 			TEXT(of->name), (long long)said, (long long)left);
 }
 
@@ -228,20 +247,32 @@ static void judge_combination(struct exam *e, size_t i)
 				 [STEP_READY] = "",
 				 [STEP_RUNNING] = "",
 				 [STEP_DELAYED] = "",
-				 [STEP_DONE] = ""},
-		[RUN_DONE] = {[STEP_DONE] = ""},
+				 [STEP_DONE] = "",
+				 [STEP_SKIPPED] = "",
+				 [STEP_FAILED] = ""},
+		[RUN_DONE] = {[STEP_DONE] = "",
+			      [STEP_SKIPPED] = "",
+			      [STEP_FAILED] = ""},
 		[RUN_FAILED] = {[STEP_WAITING] = "",
 				[STEP_RUNNING] = "",
 				[STEP_DONE] = "",
+				[STEP_SKIPPED] = "",
+				[STEP_FAILED] = "",
 				[STEP_DEAD] = "",
 				[STEP_CANCELLED] = ""},
 		[RUN_CANCELLED] = {[STEP_WAITING] = "",
 				   [STEP_DONE] = "",
+				   [STEP_SKIPPED] = "",
+				   [STEP_FAILED] = "",
+				   [STEP_DEAD] = "",
 				   [STEP_CANCELLED] = ""},
 	};
 	enum step_state state = e->steps[i].state;
 
-	if (!allowed[e->state][state])
+	bool is_closed = e->phase != PHASE_NONE &&
+			 (state == STEP_DEAD || state == STEP_CANCELLED);
+
+	if (!allowed[e->state][state] && !is_closed)
 		finding(e->doctor, RUN_CONTRADICTION, about_step(e, i),
 			"%s, while its run is %s", step_state_names[state],
 			state_name(e));
@@ -296,7 +327,7 @@ static void judge_steps(struct exam *e)
 	for (size_t i = 0; i < e->plan->count; i++) {
 		enum step_state state = e->steps[i].state;
 		judge_step(e, i);
-		left += state != STEP_DONE;
+		left += is_left(e, i);
 		live += state == STEP_READY || state == STEP_RUNNING ||
 			state == STEP_DELAYED;
 	}

@@ -107,6 +107,8 @@ static int read_steps(struct kept *k, jv steps)
 		step->name = arena_copy(&k->arena, m.items[i].name);
 		step->queue = arena_copy(
 			&k->arena, answer_text(m.items[i].value, "queue"));
+		step->is_closing =
+			answer_text(m.items[i].value, "when").len > 0;
 	}
 	for (size_t i = 0; i < m.count && rc == 0; i++)
 		rc = read_needs(k, &k->plan.steps[i], m.items[i].value);

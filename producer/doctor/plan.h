@@ -14,6 +14,7 @@ struct plan_step {
 	struct slice name, queue;
 	size_t *needs; /* of which steps, by number */
 	size_t needs_count;
+	bool is_closing; /* it has its turn also when the run is closed */
 };
 
 struct plan {

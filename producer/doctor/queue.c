@@ -78,12 +78,13 @@ static void look_for_heir(const struct errand *of)
 /* a: the queue's key, b: the entry, c: "<run>/<step>" */
 static void judge_entry(struct errand *e, const struct reply *answers)
 {
-	struct slice record = answers[1].text;
+	struct slice record = answers[1].text, state;
 
 	if (answers[0].type != REPLY_ARRAY || !answers[0].count ||
 	    owns(record, e->b))
 		return;
-	if (slice_is(state_under(record, e->b), "done"))
+	state = state_under(record, e->b);
+	if (slice_is(state, "done") || slice_is(state, "skipped"))
 		look_for_heir(e);
 	else
 		tell_stray(e, record);

@@ -82,7 +82,7 @@ take() {
 
 # take_again WORKER: takes ENTRY once more, as after a lost reply.
 take_again() {
-	TAKEN=$(call take "$1" q "$ENTRY" "$RUN" "$STEP")
+	TAKEN=$(call take "$1" q "$ENTRY" "$RUN" "$STEP" | tr -d '\0')
 	read -r ATTEMPT _ < <(sed -n 3p <<<"$TAKEN")
 }
 

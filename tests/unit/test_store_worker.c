@@ -428,7 +428,8 @@ static void what_has_the_wrong_shape_is_not_believed(void **state)
 	char none[] = "", *queues[] = {none};
 	struct text_list list = {queues, 0};
 	struct registration r = {WORKER, "h", "1", 1, 1, 1, &list};
-	struct completion c = {{"q", "1-0", "r", "s", 1}, SLICE(""), true};
+	struct completion c = {
+		{"q", "1-0", "r", "s", 1}, SLICE(""), .wants_heir = true};
 	struct submission s = {"r", "d", SLICE(""), "", 0};
 	struct life l;
 
