@@ -373,7 +373,7 @@ static enum way recover(struct model *m, struct model_run *r, int step)
 	struct model_step *s = &r->steps[step];
 
 	model_log(r, log_code(step, s->attempt, s->recoveries));
-	model_count(m, COUNT_FAILURES + CLASS_WORKER_LOST, 1);
+	model_count(m, COUNT_FAILURES + (int)CLASS_WORKER_LOST, 1);
 	if (s->recoveries >= r->shape->steps[step].recoveries) {
 		model_bury(m, r, step, CLASS_WORKER_LOST);
 		return WAY_DEAD;

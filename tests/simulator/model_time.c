@@ -80,7 +80,7 @@ static int come_due(struct model *m, const struct due *due)
 	if (due->step < 0) {
 		r->is_scheduled = false;
 		model_stop(m, r, RUN_FAILED, true);
-		model_count(m, COUNT_FAILURES + CLASS_DEADLINE, 1);
+		model_count(m, COUNT_FAILURES + (int)CLASS_DEADLINE, 1);
 		return 2;
 	}
 	if (r->steps[due->step].state != DELAYED)
