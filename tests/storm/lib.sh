@@ -348,6 +348,7 @@ kill_primary() {
 	local cut_at=$NOW
 	kill_node "$old"
 	follow_failover
+	cut_is_over
 	until_over "$cut_at"
 	start_node "$old"
 	until_replicas "$NODE" 2
@@ -361,6 +362,7 @@ freeze_primary() {
 	local cut_at=$NOW
 	kill -STOP "${node_pids[$old]}"
 	follow_failover
+	cut_is_over
 	fault thawed
 	kill -CONT "${node_pids[$old]}"
 	wait_until "node $old ROLE | grep -q slave"
