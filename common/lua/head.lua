@@ -13,6 +13,8 @@
 -- first, and writes last. TIME is asked once and passed down. Every loop has
 -- a bound. Payloads are opaque bytes, ids are strings. All keys are made
 -- from KEYS[1], the partition ("treadle:{0}"), so that all lie in one slot.
+-- Lua has room for 200 names at this level: where only one file needs what it
+-- names, the file is a block (do ... end) behind the table that it fills.
 
 -- VERSION is what a program and this library must agree on: a program loads
 -- its library over an older one, and refuses to work with a newer one.

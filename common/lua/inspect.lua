@@ -2,6 +2,8 @@
 
 local inspect = {}
 
+do -- what has a name below is of this file alone
+
 local OUTPUT_MAX = 16384   -- bytes of an output shown inside of `status`
 local LOGS_MAX = 4194304   -- bytes of logs in one answer
 
@@ -133,5 +135,7 @@ function inspect.logs(p, args)
   end
   return json.object('run', json.text(id), 'attempts', json.array(out),
     'truncated', bytes > LOGS_MAX and 'true')
+end
+
 end
 

@@ -3,6 +3,8 @@
 
 local json = {}
 
+do -- what has a name below is of this file alone
+
 local ESCAPES = {
   ['"'] = '\\"', ['\\'] = '\\\\', ['\n'] = '\\n', ['\r'] = '\\r',
   ['\t'] = '\\t',
@@ -136,5 +138,7 @@ function json.msgpack(bytes)
     return nil
   end
   return (msgpack(bytes, 1, 0))
+end
+
 end
 

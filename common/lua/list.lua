@@ -2,6 +2,8 @@
 
 local list = {}
 
+do -- what has a name below is of this file alone
+
 local EXAMINE_MAX = 1000 -- runs or dead letters one call looks at
 
 -- The runs whose ids begin so, at most ten. PREFIX. Returns JSON: runs.
@@ -241,5 +243,7 @@ function list.dead(p, args)
   return json.object('dead', json.array(found),
     'cursor', is_end and 'null' or json.text(letters[examined][1]),
     'examined', json.number(examined))
+end
+
 end
 

@@ -22,6 +22,8 @@
 
 local reclaim = {}
 
+do -- what has a name below is of this file alone
+
 local LINGER_MS = 15000   -- three times the BLOCK of a worker's read
 local LOOK_MS = 1000      -- between two looks at lost workers
 local LOST_MAX = 1000     -- lost workers that one call looks at
@@ -196,5 +198,7 @@ function reclaim.reclaim(p, args)
     'workers', json.array(told), 'spared', json.number(spared),
     'next_due', next_due < math.huge and json.number(next_due),
     'more', json.boolean(more))
+end
+
 end
 

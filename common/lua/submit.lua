@@ -2,6 +2,8 @@
 
 local submit = {}
 
+do -- what has a name below is of this file alone
+
 -- Stores a definition under its digest.
 -- DIGEST CANONICAL GRAPH. Returns OK, or KNOWN if it was there.
 -- Afterwards: runs of it can be submitted, for a day at least.
@@ -187,3 +189,6 @@ function submit.submit(p, args)
   batch_end(batch)
   return answers
 end
+
+end
+
