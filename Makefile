@@ -90,9 +90,9 @@ bench_bin := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 helper_bin := $(patsubst tests/helpers/%.c,$(OUT)/helpers/%, \
 	$(wildcard tests/helpers/*.c))
 storm_bin := $(addprefix $(OUT)/storm/,effect api stamp aof disk.so clock.so)
-lua_src := $(patsubst %,common/lua/%.lua,head record json run closing recent \
-	submit worker step take settle complete fail release timer reclaim \
-	control inspect \
+lua_src := $(patsubst %,common/lua/%.lua,head record json run closing undo \
+	recent submit worker step take settle complete fail release timer reclaim \
+	control remove inspect \
 	list stats mend tidy register)
 lua_src := $(patsubst $(plant_file),$(OUT)/$(plant_file),$(lua_src))
 simulator_obj := $(call obj,$(wildcard tests/simulator/*.c))

@@ -8,10 +8,9 @@
 #include "treadle/retry.h"
 
 static const char *const whens[] = {
-	[WHEN_SUCCESS] = "success",
-	[WHEN_ALWAYS] = "always",
-	[WHEN_FAILURE] = "failure",
-	[WHEN_CANCELLED] = "cancelled",
+	[WHEN_SUCCESS] = "success", [WHEN_ALWAYS] = "always",
+	[WHEN_FAILURE] = "failure", [WHEN_CANCELLED] = "cancelled",
+	[WHEN_UNDO] = "undo", /* nobody can write it */
 };
 
 const char *step_when_text(enum step_when when)
@@ -55,7 +54,7 @@ static bool is_expression(struct slice text)
 /* Takes "always()" and the like off the text. */
 static bool take_when(struct slice *text, enum step_when *when)
 {
-	for (size_t i = 0; i < countof(whens); i++) {
+	for (size_t i = 0; i < WHEN_UNDO; i++) {
 		size_t len = strlen(whens[i]);
 
 		if (!slice_starts(*text, whens[i]) || text->len < len + 2 ||

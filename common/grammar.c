@@ -6,6 +6,7 @@
 
 #include "branch.h"
 #include "form.h"
+#include "undo.h"
 #include "treadle/schema.h"
 
 #define DESCRIPTION_MAX 1000
@@ -13,9 +14,9 @@
 
 static int check_root_keys(struct grammar *g)
 {
-	static const char *const keys[] = {"name",    "description", "deadline",
-					   "input",   "defaults",    "steps",
-					   "finally", "output"};
+	static const char *const keys[] = {
+		"name",  "description", "deadline", "input",        "defaults",
+		"steps", "finally",     "output",   "compensate_on"};
 
 	if (grammar_refuse_reserved(g, g->root, "") != 0)
 		return -1;
@@ -56,6 +57,9 @@ static int read_steps(struct grammar *g, jv *steps)
 		jv step = jv_null();
 		result = grammar_step(g, name, spot_get(g->steps, name), &step);
 		*steps = jv_object_set(*steps, jv_copy(m.items[i].key), step);
+		if (result == 0)
+			result = undo_read(g, name, spot_get(g->steps, name),
+					   steps);
 	}
 	members_clear(&m);
 	return result;
@@ -74,7 +78,8 @@ static int check_steps(struct grammar *g)
 			"name");
 	if (!spot_is(g->steps, JV_KIND_OBJECT, "steps", g->err))
 		return -1;
-	count = (size_t)jv_object_length(jv_copy(g->steps.value));
+	count = (size_t)(jv_object_length(jv_copy(g->steps.value)) +
+			 undo_count(g->steps));
 	if (!count)
 		return spot_complain(g->steps, g->err,
 				     "steps is empty: add a step");
@@ -107,7 +112,8 @@ static jv find_last(jv steps, bool with_closing)
 	jv last = jv_copy(steps);
 
 	jv_object_foreach (steps, name, step) {
-		if (is_closing(step) && !with_closing) {
+		if (undo_is_name(value_text(name)) ||
+		    (is_closing(step) && !with_closing)) {
 			last = jv_object_delete(last, name);
 			jv_free(step);
 			continue;
@@ -202,6 +208,7 @@ static int check_finally(struct grammar *g)
 	if (!spot_is(g->finally, JV_KIND_OBJECT, "finally", g->err))
 		return -1;
 	int count = jv_object_length(jv_copy(g->steps.value)) +
+		    undo_count(g->steps) +
 		    jv_object_length(jv_copy(g->finally.value));
 	if (count < WORKFLOW_STEPS_MAX)
 		return 0;
@@ -211,19 +218,22 @@ static int check_finally(struct grammar *g)
 			     count, WORKFLOW_STEPS_MAX - 1);
 }
 
-/* Steps, and those of `finally`, as one map that was written. Owned. */
+/* All steps as one map that was written: with those of `finally`, and with
+ * what undoes them. Owned. */
 static struct spot merge_steps(const struct grammar *g)
 {
 	struct spot all = g->steps;
+	bool is_final = !spot_is_absent(g->finally);
 
 	all.value = jv_copy(all.value);
 	all.place = jv_copy(all.place);
-	if (spot_is_absent(g->finally))
-		return all;
-	all.value = jv_object_merge(all.value, jv_copy(g->finally.value));
-	if (jv_is_valid(all.place))
+	if (is_final)
+		all.value =
+			jv_object_merge(all.value, jv_copy(g->finally.value));
+	if (is_final && jv_is_valid(all.place))
 		all.place =
 			jv_object_merge(all.place, jv_copy(g->finally.place));
+	undo_write(&all);
 	return all;
 }
 
@@ -293,7 +303,8 @@ static jv copy_member(jv document, struct grammar *g, const char *key)
 	return jv_object_set(document, jv_string(key), jv_copy(s.value));
 }
 
-static jv print_document(struct grammar *g, int64_t deadline_ms, jv steps)
+static jv print_document(struct grammar *g, int64_t deadline_ms, jv ends,
+			 jv steps)
 {
 	jv document = jv_object();
 
@@ -304,6 +315,9 @@ static jv print_document(struct grammar *g, int64_t deadline_ms, jv steps)
 	document = copy_member(document, g, "input");
 	document = jv_object_set(document, jv_string("deadline"),
 				 jv_number((double)deadline_ms));
+	if (jv_is_valid(ends))
+		document = jv_object_set(document, jv_string("compensate_on"),
+					 ends);
 	return jv_object_set(document, jv_string("steps"), steps);
 }
 
@@ -311,7 +325,7 @@ static int read_root(struct grammar *g, jv *document)
 {
 	struct form f = {.map = g->root, .what = "", .err = g->err};
 	int64_t deadline_ms = 0;
-	jv steps;
+	jv steps, ends;
 
 	*document = jv_invalid();
 	if (jv_get_kind(g->root.value) != JV_KIND_OBJECT)
@@ -324,7 +338,8 @@ static int read_root(struct grammar *g, jv *document)
 	    form_duration(&f, "deadline", 1, DEADLINE_MAX_MS, &deadline_ms) !=
 		    0 ||
 	    read_input(g) != 0 || read_defaults(g) != 0 ||
-	    check_steps(g) != 0 || check_finally(g) != 0)
+	    check_steps(g) != 0 || check_finally(g) != 0 ||
+	    undo_ends(g, &ends) != 0)
 		return -1;
 
 	steps = jv_object();
@@ -337,10 +352,12 @@ static int read_root(struct grammar *g, jv *document)
 	if (result == 0)
 		result = branches_check(written, steps, g->err);
 	if (result == 0)
+		result = undo_check(written, steps, g->err);
+	if (result == 0)
 		result = references_check(written, g->output, steps, g->err);
 	jv_free(written.value);
 	jv_free(written.place);
-	*document = print_document(g, deadline_ms, steps);
+	*document = print_document(g, deadline_ms, ends, steps);
 	return result;
 }
 

@@ -23,9 +23,8 @@ int grammar_refuse_reserved(struct grammar *g, struct spot map,
 			    const char *what)
 {
 	static const char *const reserved[] = {
-		"for_each", "repeat",   "workflow", "compensate",
-		"cache",    "signal",   "priority", "provider",
-		"schedule", "fallback", "budget",
+		"for_each", "repeat",   "workflow", "cache",    "signal",
+		"priority", "provider", "schedule", "fallback", "budget",
 	};
 
 	for (size_t i = 0; i < countof(reserved); i++) {
@@ -44,6 +43,7 @@ static int check_step_keys(struct grammar *g, struct spot step,
 {
 	static const char *const keys[] = {
 		"needs",
+		"compensate",
 		BRANCH_KEYS,
 		SETTINGS_KEYS,
 #define STEP(kind, help) #kind,
@@ -60,9 +60,8 @@ static int check_step_keys(struct grammar *g, struct spot step,
 	return spot_check_keys(step, what, keys, countof(keys), g->err);
 }
 
-/* Finds the one key that is a kind. */
-static int read_kind(struct grammar *g, const char *what, struct spot step,
-		     enum step_kind *kind)
+int grammar_read_kind(struct grammar *g, const char *what, struct spot step,
+		      enum step_kind *kind)
 {
 	int found = -1;
 
@@ -209,7 +208,7 @@ static int read_parts(struct grammar *g, const char *name, struct spot s,
 				     "or wait, is %s",
 				     subject, value_kind(s.value));
 	if (check_step_keys(g, s, what) != 0 ||
-	    read_kind(g, subject, s, &p->kind) != 0 ||
+	    grammar_read_kind(g, subject, s, &p->kind) != 0 ||
 	    read_needs(g, s, subject, name, &p->needs) != 0 ||
 	    branch_read(&p->branch, s, what, g->err) != 0 ||
 	    settings_read(&p->settings, s, what, g->err) != 0)

@@ -19,6 +19,10 @@ struct grammar {
 /* Gives the normalised step. */
 int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step);
 
+/* Finds the one key that is a kind. what: "step \"a\" ". */
+int grammar_read_kind(struct grammar *g, const char *what, struct spot step,
+		      enum step_kind *kind);
+
 /* Owns needs and params. */
 jv grammar_print_step(enum step_kind kind, const struct settings *settings,
 		      jv needs, jv params);

@@ -18,7 +18,10 @@ static jv names_of(const struct workflow *w, const int *steps, size_t count)
 	return names;
 }
 
-/* Outputs, and the failures that may stand in their place. */
+/*
+ * Outputs, and the failures that may stand in their place; of what undoes a
+ * step, why its run has ended.
+ */
 static jv print_reads(const struct workflow *w, const struct step *step)
 {
 	jv reads = names_of(w, step->reads, step->reads_count);
@@ -27,6 +30,8 @@ static jv print_reads(const struct workflow *w, const struct step *step)
 		reads = jv_array_append(
 			reads, jv_string_fmt(".error:%s",
 					     w->steps[step->errors[i]].name));
+	if (step->when == WHEN_UNDO)
+		reads = jv_array_append(reads, jv_string(".reason"));
 	return reads;
 }
 
@@ -45,6 +50,11 @@ static jv print_branch(const struct workflow *w, const struct step *step,
 	if (step->handles >= 0)
 		map = jv_object_set(map, jv_string("handles"),
 				    jv_string(w->steps[step->handles].name));
+	if (step->undone_by >= 0)
+		map = jv_object_set(map, jv_string("undo"),
+				    jv_string(w->steps[step->undone_by].name));
+	if (step->is_unfinished)
+		map = jv_object_set(map, jv_string("unfinished"), jv_true());
 	return map;
 }
 
@@ -61,31 +71,58 @@ static jv print_step(const struct workflow *w, const struct step *step)
 	return print_branch(w, step, map);
 }
 
+static bool is_closing(const struct step *step)
+{
+	return step->when != WHEN_SUCCESS && step->when != WHEN_UNDO;
+}
+
 static bool has_branch(const struct step *step)
 {
-	return step->when != WHEN_SUCCESS || step->condition ||
-	       step_may_fail(step);
+	return is_closing(step) || step->condition || step_may_fail(step);
 }
 
 /* Steps that may not be performed, and those that clean up, in order. */
 static jv print_branches(const struct workflow *w, jv graph)
 {
 	jv closing = jv_array();
-	bool is_branched = false, is_closing = false;
+	bool is_branched = false, has_closing = false;
 
 	for (size_t i = 0; i < w->steps_count; i++) {
 		is_branched |= has_branch(&w->steps[i]);
-		if (w->steps[i].when == WHEN_SUCCESS)
+		if (!is_closing(&w->steps[i]))
 			continue;
-		is_closing = true;
+		has_closing = true;
 		closing = jv_array_append(closing, jv_string(w->steps[i].name));
 	}
 	if (is_branched)
 		graph = jv_object_set(graph, jv_string("branches"), jv_true());
-	if (is_closing)
+	if (has_closing)
 		return jv_object_set(graph, jv_string("closing"), closing);
 	jv_free(closing);
 	return graph;
+}
+
+/* The steps that can be undone, and the ends at which they are. */
+static jv print_undoing(const struct workflow *w, jv graph)
+{
+	jv steps = jv_array();
+	bool is_empty = true;
+
+	for (size_t i = 0; i < w->steps_count; i++) {
+		if (w->steps[i].undone_by < 0)
+			continue;
+		is_empty = false;
+		steps = jv_array_append(steps, jv_string(w->steps[i].name));
+	}
+	if (is_empty) {
+		jv_free(steps);
+		return graph;
+	}
+	return jv_object_set(
+		graph, jv_string("undo"),
+		JV_OBJECT(jv_string("steps"), steps, jv_string("failed"),
+			  jv_bool(w->is_undone_failed), jv_string("cancelled"),
+			  jv_bool(w->is_undone_cancelled)));
 }
 
 static jv find_queues(const struct workflow *w)
@@ -101,10 +138,12 @@ static jv find_queues(const struct workflow *w)
 struct slice graph_print(struct workflow *w)
 {
 	jv roots = jv_array(), steps = jv_object();
+	size_t total = 0;
 	struct buf out;
 
 	for (size_t i = 0; i < w->steps_count; i++) {
 		const struct step *step = &w->steps[i];
+		total += step->when != WHEN_UNDO;
 		if (!step->needs_count)
 			roots = jv_array_append(roots, jv_string(step->name));
 		steps = jv_object_set(steps, jv_string(step->name),
@@ -113,10 +152,10 @@ struct slice graph_print(struct workflow *w)
 	jv graph = JV_OBJECT(
 		jv_string("name"), jv_string(w->name), jv_string("deadline"),
 		jv_number((double)w->deadline_ms), jv_string("total"),
-		jv_number((double)w->steps_count), jv_string("roots"), roots,
+		jv_number((double)total), jv_string("roots"), roots,
 		jv_string("queues"), find_queues(w), jv_string("steps"), steps);
 
-	graph = print_branches(w, graph);
+	graph = print_undoing(w, print_branches(w, graph));
 	/* Bounded by the limits of steps, needs and reads. */
 	buf_init(&out, 8 << 20);
 	must(msgpack_print(graph, &out) == 0);

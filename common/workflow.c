@@ -10,6 +10,7 @@
 #include "graph.h"
 #include "params.h"
 #include "settings.h"
+#include "undo.h"
 #include "treadle/schema.h"
 
 /*
@@ -139,7 +140,8 @@ static int build_branch(struct builder *b, struct step *step, struct spot s)
 	step->is_tolerant = branch.is_tolerant;
 	step->condition_source = branch.condition;
 	step->catches = branch.catches;
-	step->handles = -1;
+	step->handles = step->undone_by = -1;
+	step->is_unfinished = !spot_is_absent(spot_get(s, "unfinished"));
 	if (result != 0 || !jv_is_valid(branch.condition))
 		return result;
 	step->condition = template_new(step->condition_source, false, b->err);
@@ -160,9 +162,9 @@ static int check_keys(struct spot s, const char *const *keys, size_t count,
 
 static int build_step(struct builder *b, struct step *step, int node)
 {
-	static const char *const keys[] = {"kind",       "needs", "params",
-					   "when",       "final", BRANCH_KEYS,
-					   SETTINGS_KEYS};
+	static const char *const keys[] = {
+		"kind",  "needs",      "params",    "when",
+		"final", "unfinished", BRANCH_KEYS, SETTINGS_KEYS};
 	struct spot s = spot_get(b->steps, b->graph.names[node]);
 	struct spot kind = spot_get(s, "kind");
 	struct settings settings;
@@ -192,11 +194,17 @@ static int build_step(struct builder *b, struct step *step, int node)
 
 /* --- all steps ----------------------------------------------------------- */
 
+/* How many steps it comes behind: what undoes a step does not follow it. */
+static size_t follows(const struct step *step)
+{
+	return step->when == WHEN_UNDO ? 0 : step->needs_count;
+}
+
 /* The steps that need each, which come in order as we go through them. */
 static void build_next(struct workflow *w)
 {
 	for (size_t i = 0; i < w->steps_count; i++)
-		for (size_t k = 0; k < w->steps[i].needs_count; k++)
+		for (size_t k = 0; k < follows(&w->steps[i]); k++)
 			w->steps[w->steps[i].needs[k]].next_count++;
 	int **next = xcalloc(w->steps_count, sizeof(*next));
 	for (size_t i = 0; i < w->steps_count; i++) {
@@ -206,7 +214,7 @@ static void build_next(struct workflow *w)
 		step->next = next[i];
 	}
 	for (size_t i = 0; i < w->steps_count; i++)
-		for (size_t k = 0; k < w->steps[i].needs_count; k++)
+		for (size_t k = 0; k < follows(&w->steps[i]); k++)
 			*next[w->steps[i].needs[k]]++ = (int)i;
 	free(next);
 }
@@ -244,10 +252,34 @@ static int build_handlers(struct builder *b)
 	return 0;
 }
 
+/* What undoes a step is in its name, its need and its `when` alike. */
+static int build_undoing(struct builder *b)
+{
+	struct workflow *w = b->w;
+
+	for (size_t i = 0; i < w->steps_count; i++) {
+		struct step *step = &w->steps[i];
+		struct slice name = slice_of(step->name);
+		bool is_undo = undo_is_name(name);
+
+		if (is_undo != (step->when == WHEN_UNDO) ||
+		    (is_undo && (step->needs_count != 1 ||
+				 !slice_is(undo_cut(name),
+					   w->steps[step->needs[0]].name))))
+			return error_set(b->err, ERR_INPUT,
+					 "step \"%s\" undoes no step",
+					 step->name);
+		if (is_undo)
+			w->steps[step->needs[0]].undone_by = (int)i;
+	}
+	return 0;
+}
+
 static int check_names(const struct graph *g, struct error *err)
 {
 	for (size_t i = 0; i < g->count; i++)
-		if (!text_is_name(slice_of(g->names[i])))
+		if (!text_is_name(slice_of(g->names[i])) &&
+		    !undo_is_name(slice_of(g->names[i])))
 			return error_set(err, ERR_INPUT,
 					 "\"%.64s\" is no name of a step",
 					 g->names[i]);
@@ -289,7 +321,7 @@ static int build_steps(struct builder *b)
 					    "step \"%s\": ", step->name);
 	}
 	build_next(w);
-	return build_handlers(b);
+	return build_undoing(b) == 0 ? build_handlers(b) : -1;
 }
 
 /* --- the workflow -------------------------------------------------------- */
@@ -313,6 +345,8 @@ static int build_root(struct builder *b, struct spot root)
 	if (!value_is_whole(deadline) || jv_number_value(deadline) < 0)
 		return error_set(b->err, ERR_INPUT, "has no deadline");
 	w->deadline_ms = (int64_t)jv_number_value(deadline);
+	if (undo_parse_ends(w, spot_get(root, "compensate_on"), b->err) != 0)
+		return -1;
 	if (!spot_is_absent(input) &&
 	    schema_check(input.value, jv_invalid(), NULL, b->err) != 0)
 		return -1;
@@ -322,8 +356,10 @@ static int build_root(struct builder *b, struct spot root)
 
 static int check_version(struct spot root, struct error *err)
 {
-	static const char *const keys[] = {"version", "name",     "description",
-					   "input",   "deadline", "steps"};
+	static const char *const keys[] = {
+		"version",  "name",  "description",   "input",
+		"deadline", "steps", "compensate_on",
+	};
 	jv version = spot_get(root, "version").value;
 
 	if (jv_get_kind(root.value) != JV_KIND_OBJECT)

@@ -46,7 +46,10 @@ void report_steps(struct buf *b, jv run)
 	struct slice closing = answer_text(run, "closing");
 
 	if (closing.len) {
-		buf_addf(b, "cleaning up: %lld step%s until it is ",
+		bool is_undoing =
+			slice_is(answer_text(run, "phase"), "undoing");
+		buf_addf(b, "%s: %lld step%s until it is ",
+			 is_undoing ? "undoing" : "cleaning up",
 			 (long long)left, left == 1 ? "" : "s");
 		add(b, closing);
 		return;

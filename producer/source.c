@@ -112,7 +112,11 @@ int source_workflow(const struct config *c, const char *what,
 
 size_t source_steps(const struct workflow *w)
 {
-	return w->steps_count - (workflow_find(w, SLICE("output")) != NULL);
+	size_t count = 0;
+
+	for (size_t i = 0; i < w->steps_count; i++)
+		count += w->steps[i].when != WHEN_UNDO;
+	return count - (workflow_find(w, SLICE("output")) != NULL);
 }
 
 const char *source_steps_text(const struct workflow *w, char text[32])

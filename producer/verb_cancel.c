@@ -20,7 +20,8 @@ static int cancel(struct call *c, struct dialogue *d, const char *prefix,
 		output_json(&c->out, answer);
 	else if (slice_is(answer_text(answer, "state"), "running"))
 		output_printf(&c->talk,
-			      "run %s cleans up and is cancelled then; "
+			      "run %s undoes and cleans up, and is "
+			      "cancelled then; "
 			      "%lld running step%s told to stop; cancel it "
 			      "again to end it at once\n",
 			      args[0].data, (long long)stopped,
@@ -68,7 +69,8 @@ const struct verb verb_cancel = {
 	.summary = "end runs now",
 	.details = "No step of a cancelled run begins, running ones are told "
 		   "to stop, and what they still bring is refused. A "
-		   "workflow with steps that clean up runs these first; "
+		   "workflow with steps that undo or clean up runs these "
+		   "first; "
 		   "cancel it again to end it at once. What was "
 		   "done stays; treadle retry takes the run up again.",
 	.options = options,

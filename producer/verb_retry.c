@@ -59,7 +59,10 @@ const struct verb verb_retry = {
 	.details =
 		"Tries again the steps that are not done, with all their "
 		"attempts; what is done keeps its result and is not computed "
-		"again. With --from a step and all that follow it are done "
+		"again. What was undone is done again, with what follows "
+		"it; but as long as something could not be undone, a retry "
+		"goes on with that instead, and the run ends as it did. "
+		"With --from a step and all that follow it are done "
 		"again, with new idempotency keys: their effects happen again.",
 	.options = options,
 	.examples = "treadle retry 01k4hq\n"

@@ -63,7 +63,7 @@ struct ending {
 };
 
 #define ENTRY_ID_MAX 44
-#define STEP_NAME_MAX 68
+#define STEP_NAME_MAX 72 /* with UNDO_SUFFIX */
 
 /* One try at a step, from delivery to the answer of its end. */
 struct attempt {

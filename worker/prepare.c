@@ -36,7 +36,8 @@ static jv scope_step(jv steps, const char *name, const char *member, jv value)
 
 /*
  * {NAME: {output: ..., error: ...}} of the steps that are read: the outputs
- * come first, then the failures of those that may have failed instead.
+ * come first, then the failures of those that may have failed instead; and
+ * last, for what undoes a step, why the run has ended.
  */
 static jv scope_steps(const struct attempt *a, const struct taken *t,
 		      struct error *err)
@@ -45,10 +46,11 @@ static jv scope_steps(const struct attempt *a, const struct taken *t,
 	jv steps = jv_object();
 	size_t outputs = a->step->reads_count;
 	size_t count = outputs + a->step->errors_count;
+	size_t told = count + (a->step->when == WHEN_UNDO);
 
-	if (t->reads_count != count) {
+	if (t->reads_count != told) {
 		error_set(err, ERR_INPUT, "redis gave %zu of %zu outputs",
-			  t->reads_count, count);
+			  t->reads_count, told);
 		jv_free(steps);
 		return jv_invalid();
 	}
@@ -69,10 +71,12 @@ static jv scope_steps(const struct attempt *a, const struct taken *t,
 	return steps;
 }
 
-static jv scope_run(const struct attempt *a)
+static jv scope_run(const struct attempt *a, jv reason)
 {
 	jv run = jv_object();
 
+	if (jv_is_valid(reason))
+		run = jv_object_set(run, jv_string("reason"), reason);
 	run = jv_object_set(run, jv_string("id"), jv_string(a->run));
 	run = jv_object_set(run, jv_string("workflow"),
 			    jv_string(definition_name(a->definition)));
@@ -85,15 +89,20 @@ static int make_scope(struct attempt *a, const struct taken *t,
 {
 	jv input = decode(t->input, "input", err);
 	jv steps = jv_is_valid(input) ? scope_steps(a, t, err) : jv_invalid();
-	jv scope;
+	bool is_undo = a->step->when == WHEN_UNDO;
+	jv scope, reason = jv_invalid();
 
-	if (!jv_is_valid(steps)) {
+	if (jv_is_valid(steps) && is_undo)
+		reason = decode(t->reads[t->reads_count - 1].text, "reason",
+				err);
+	if (!jv_is_valid(steps) || (is_undo && !jv_is_valid(reason))) {
 		jv_free(input);
+		jv_free(steps);
 		return -1;
 	}
 	scope = jv_object_set(jv_object(), jv_string("input"), input);
 	scope = jv_object_set(scope, jv_string("steps"), steps);
-	scope = jv_object_set(scope, jv_string("run"), scope_run(a));
+	scope = jv_object_set(scope, jv_string("run"), scope_run(a, reason));
 	a->scope =
 		jv_object_set(scope, jv_string("env"), jv_copy(a->worker->env));
 	return 0;

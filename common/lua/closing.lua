@@ -5,6 +5,7 @@
 -- they are settled; what it will be is in its field `closing`. Its state says
 -- how far it is, and for how many steps it waits:
 --   running <n> draining   attempts that were under way may end
+--   running <n> undoing    what was done is undone (undo.lua)
 --   running <n> cleaning   closing steps are being performed
 -- A second end, by an operator, ends it at once.
 
@@ -13,8 +14,8 @@ local WHEN = { failed = 'failure', cancelled = 'cancelled' }
 -- Final at last, as `ending`.
 function run.close_finally(batch, id, graph, ending, is_again, now)
   local of, left = run.read(batch.p, id), 0
-  for name in pairs(graph.steps) do
-    if not record.is_settled(of['step:' .. name]) then
+  for name, step_of in pairs(graph.steps) do
+    if run.is_left(step_of, of['step:' .. name]) then
       left = left + 1
     end
   end
@@ -24,12 +25,12 @@ function run.close_finally(batch, id, graph, ending, is_again, now)
   finish_run(batch, id, ending, now)
 end
 
--- Nothing of what ran before is left: begins the closing steps that nothing
+-- Nothing is left of what was before: begins the closing steps that nothing
 -- is before; the others wait for their needs among the closing ones.
 local function clean(batch, id, graph, ending, is_again, now)
   local p = batch.p
   local of, is_open, open = run.read(p, id), {}, 0
-  for _, name in ipairs(graph.closing) do
+  for _, name in ipairs(graph.closing or {}) do
     local step_of, text = graph.steps[name], of['step:' .. name]
     local state, attempts = record.read(text)
     if not record.is_settled(text) and state ~= 'dead' then
@@ -58,28 +59,29 @@ local function clean(batch, id, graph, ending, is_again, now)
     run_state.write('running', open, is_again, 'cleaning'))
 end
 
--- A run with closing steps ends as `ending`; `running` attempts may end first.
+-- A run that has closing steps, or something to undo, ends as `ending`;
+-- `running` attempts may end first.
 function run.close(batch, id, graph, ending, reason, running, is_again, now)
   local p = batch.p
   local key = p .. 'run:' .. id
-  call('HSET', key, 'state',
-    run_state.write('running', running, is_again, 'draining'),
+  local text = run_state.write('running', running, is_again, 'draining')
+  call('HSET', key, 'state', text,
     'closing', ending, 'reason', reason)
   if call('HDEL', key, 'deadline_at') > 0 then
     call('ZREM', p .. 'delayed', id .. '/')
   end
   if running == 0 then
-    clean(batch, id, graph, ending, is_again, now)
+    run.close_further(batch, id, graph, ending, text, now)
   end
 end
 
 -- Nothing is left of the phase in which a run is closed.
 function run.close_further(batch, id, graph, ending, run_text, now)
   local _, _, is_again, phase = run_state.read(run_text)
-  if phase == 'draining' then
-    clean(batch, id, graph, ending, is_again, now)
-  else
+  if phase == 'cleaning' then
     run.close_finally(batch, id, graph, ending, is_again, now)
+  elseif not run.undo_next(batch, id, graph, ending, is_again, phase) then
+    clean(batch, id, graph, ending, is_again, now)
   end
 end
 
@@ -104,7 +106,7 @@ function run.close_step(batch, id, graph, name, run_text, now)
       end
     end
   end
-  if left > 0 then
+  if left > 0 and phase ~= 'undoing' then
     call('HSET', key, 'state',
       run_state.write('running', left, is_again, phase))
   else

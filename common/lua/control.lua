@@ -1,4 +1,5 @@
--- Operators: cancel, retry, forget, drop, pause and resume.
+-- Operators: cancel, retry, pause and resume; remove.lua has forget and drop,
+-- fork.lua fork.
 --
 -- Who did not hear the answer calls again. Most functions then answer as they
 -- did before; retry, forget and drop would find nothing left to do. So their
@@ -61,14 +62,23 @@ function control.cancel(p, args)
     'stopped', json.number(stopped))
 end
 
--- A step and all that come behind it, as a set; none of them may be running.
-local function steps_from(of, first)
-  local found, open = { [first] = true }, { first }
+-- Complains of a name that no step has which an operator can begin at.
+local function check_step(of, name)
+  local step_of = of.graph.steps[name]
+  if not step_of or step_of.when == 'undo' then
+    complain('ABSENT', 'the workflow has no step %s (see: treadle status)',
+      name)
+  end
+end
+
+-- Steps and all that come behind them, as a set.
+local function steps_from(of, open)
+  local found = {}
+  for _, name in ipairs(open) do
+    found[name] = true
+  end
   while #open > 0 do
     local name = table.remove(open)
-    if record.read(of['step:' .. name]) == 'running' then
-      complain('CONFLICT', 'step %s is still running: wait for its end', name)
-    end
     for _, behind in ipairs(of.graph.steps[name].next) do
       if not found[behind] then
         found[behind] = true
@@ -79,17 +89,20 @@ local function steps_from(of, first)
   return found
 end
 
--- The steps to run again, as a set: all that aren't settled or running and, if
--- `from` is given, that step and all behind it.
+-- The steps to run again, as a set: all that aren't settled or running; those
+-- that were undone and, if it is given, `from`, with all behind them.
 local function steps_to_reset(of, from)
-  if from and not of.graph.steps[from] then
-    complain('ABSENT', 'the workflow has no step %s (see: treadle status)',
-      from)
+  local first = undo.undone(of)
+  first[#first + 1] = from
+  local reset = steps_from(of, first)
+  for name in pairs(reset) do
+    if record.read(of['step:' .. name]) == 'running' then
+      complain('CONFLICT', 'step %s is still running: wait for its end', name)
+    end
   end
-  local reset = from and steps_from(of, from) or {}
-  for name in pairs(of.graph.steps) do
+  for name, step_of in pairs(of.graph.steps) do
     local text = of['step:' .. name]
-    if not record.is_settled(text) and record.read(text) ~= 'running' then
+    if run.is_left(step_of, text) and record.read(text) ~= 'running' then
       reset[name] = true
     end
   end
@@ -102,24 +115,25 @@ local function steps_to_reset(of, from)
 end
 
 -- Clears what is known of a step's last tries but the count of attempts,
--- which goes on; a step that was done gets a new generation, and thereby a
--- new idempotency key: the operator wants its effect again.
-local function reset_step(p, id, of, name)
+-- which goes on; a step that was done, or undone, gets a new generation, and
+-- thereby a new idempotency key: the operator wants its effect again.
+local function reset_step(p, id, of, name, is_undone)
   local key = p .. 'run:' .. id
   local state, attempt = record.read(of['step:' .. name])
   local again = of['again:' .. name] or '0 0'
   local generation = tonumber(string.match(again, ' (%d+)$'))
-  if state == 'done' then
+  if state == 'done' or is_undone then
     generation = generation + 1
     call('HDEL', p .. 'out:' .. id, name, '.memo:' .. name)
-  elseif state == 'failed' then
+  end
+  if state == 'failed' then
     call('HDEL', p .. 'out:' .. id, '.error:' .. name)
   end
   if of['dead:' .. name] then
     call('XDEL', p .. 'dead', of['dead:' .. name])
   end
   call('HDEL', key, 'step:' .. name, 'dead:' .. name, 'progress:' .. name,
-    'caught:' .. name)
+    'caught:' .. name, 'undo:' .. name)
   if attempt > 0 or generation > 0 then
     call('HSET', key, 'again:' .. name, attempt .. ' ' .. generation)
   end
@@ -143,22 +157,57 @@ local function revive_step(p, id, of, name, reset, attempt)
   end
 end
 
-local function reopen(p, id, of, state, left, now)
-  local key = p .. 'run:' .. id
-  call('HSET', key, 'state', run_state.write('running', left, true))
-  call('HDEL', key, 'finished_at', 'reason', 'deadline_at')
+-- A run that was final is running, in all indexes.
+local function reindex(p, id, state)
+  call('HDEL', p .. 'run:' .. id, 'finished_at')
   call('ZREM', p .. 'finished', id)
   call('ZREM', p .. 'runs:' .. state, id)
   call('ZADD', p .. 'runs:running', 0, id)
+end
+
+local function reopen(p, id, of, state, left, now)
+  local key = p .. 'run:' .. id
+  reindex(p, id, state)
+  call('HSET', key, 'state', run_state.write('running', left, true))
+  call('HDEL', key, 'reason', 'deadline_at')
+  if of.graph.undo then
+    call('HDEL', p .. 'out:' .. id, '.reason')
+  end
   if of.graph.deadline > 0 then
     call('HSET', key, 'deadline_at', now + of.graph.deadline)
     run.schedule(p, id .. '/', now + of.graph.deadline)
   end
 end
 
+-- Goes on undoing where that had not succeeded, with the same idempotency
+-- keys, and cleans up anew: the run will end as it did.
+local function undo_again(p, id, of, state)
+  local names, batch = {}, batch_new(p)
+  for _, by in ipairs(undo.recorded(of)) do
+    if record.read(of['step:' .. by]) ~= 'done' then
+      reset_step(p, id, of, by)
+      names[#names + 1] = by
+    end
+  end
+  for _, name in ipairs(of.graph.closing or {}) do
+    call('HSET', p .. 'run:' .. id, 'step:' .. name, record.waiting(
+      #of.graph.steps[name].needs, reset_step(p, id, of, name)))
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  reindex(p, id, state)
+  local text = run_state.write('running', 0, true, 'draining')
+  call('HSET', p .. 'run:' .. id, 'state', text, 'closing', state)
+  run.close_further(batch, id, of.graph, state, text, clock())
+  batch_end(batch)
+  return json.object('run', json.text(id), 'state', '"running"',
+    'steps', json.texts(names))
+end
+
 -- Tries a run again: its steps that aren't done or, with STEP, that step and
 -- all behind it as well. RUN [STEP] [ONCE]. Returns JSON: run, state, steps.
--- Afterwards: the run is running; finished steps keep their checkpoints.
+-- Afterwards: the run is running; finished steps keep their checkpoints. One
+-- in which something could not be undone goes on undoing, but with STEP.
 control.retry = once(function(p, args)
   local id, from = args[1], optional(args, 2)
   local of, state = get_run(p, id)
@@ -168,20 +217,29 @@ control.retry = once(function(p, args)
     complain('CONFLICT',
       'run %s is done: name the step to run it again from', id)
   end
+  if from then
+    check_step(of, from)
+  elseif undo.is_stuck(of) then
+    return undo_again(p, id, of, state)
+  end
   local reset = steps_to_reset(of, from)
   local names, left = {}, 0
-  for name in pairs(of.graph.steps) do
+  for name, step_of in pairs(of.graph.steps) do
     if reset[name] then
       names[#names + 1] = name
     end
-    if reset[name] or not record.is_settled(of['step:' .. name]) then
+    if reset[name] or run.is_left(step_of, of['step:' .. name]) then
       left = left + 1
     end
   end
   table.sort(names)
   local attempts = {}
   for _, name in ipairs(names) do
-    attempts[name] = reset_step(p, id, of, name)
+    attempts[name] = reset_step(p, id, of, name,
+      undo.is_begun(of, of.graph.steps[name].undo))
+  end
+  for _, by in ipairs(undo.recorded(of)) do
+    reset_step(p, id, of, by, undo.is_begun(of, by))
   end
   for _, name in ipairs(names) do
     revive_step(p, id, of, name, reset, attempts[name])
@@ -189,42 +247,6 @@ control.retry = once(function(p, args)
   reopen(p, id, of, state, left, (clock()))
   return json.object('run', json.text(id), 'state', '"running"',
     'steps', json.texts(names))
-end)
-
--- Removes a finished run and all that is of it. RUN [ONCE]. Returns JSON: run.
-control.forget = once(function(p, args)
-  local id = args[1]
-  local state = call('HGET', p .. 'run:' .. (id or ''), 'state')
-  if not state then
-    complain('ABSENT', 'there is no run %s (see: treadle list)', id or '')
-  elseif run_state.read(state) == 'running' then
-    complain('CONFLICT', 'run %s is still running: cancel it first', id)
-  end
-  local batch = batch_new(p)
-  run.remove(batch, id, clock())
-  batch_end(batch)
-  return json.object('run', json.text(id))
-end)
-
--- Removes a dead letter; its run stays, failed. ENTRY [ONCE]. Returns JSON:
--- entry, run, step.
-control.drop = once(function(p, args)
-  local entry = args[1] or ''
-  if not string.match(entry, '^%d+%-%d+$') then
-    complain('USAGE', 'a dead letter is named by its entry, as 1732243342123-0')
-  end
-  local found = call('XRANGE', p .. 'dead', entry, entry)[1]
-  if not found then
-    complain('ABSENT', 'there is no dead letter %s', entry)
-  end
-  local of = {}
-  for i = 1, #found[2], 2 do
-    of[found[2][i]] = found[2][i + 1]
-  end
-  call('XDEL', p .. 'dead', entry)
-  call('HDEL', p .. 'run:' .. of.run, 'dead:' .. of.step)
-  return json.object('entry', json.text(entry), 'run', json.text(of.run),
-    'step', json.text(of.step))
 end)
 
 local function set_paused(p, queue, is_paused)

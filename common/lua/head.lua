@@ -4,10 +4,10 @@
 -- The library: every change of state of every run, as Redis Functions.
 --
 -- The files are joined in the order of the Makefile and read best in it:
--- head, record, json, run, closing; recent, submit; worker, step, take, settle,
--- complete, fail, release; timer, reclaim; control; inspect, list, stats; mend, tidy;
--- register. docs/INTERNALS.md describes the keys, the states and who performs
--- which transition.
+-- head, record, json, run, closing, undo; recent, submit; worker, step, take,
+-- settle, complete, fail, release; timer, reclaim; control, remove; inspect,
+-- list, stats; mend, tidy; register. docs/INTERNALS.md describes the keys, the
+-- states and who performs which transition.
 --
 -- Rules. There is no rollback: a function reads its arguments and checks
 -- first, and writes last. TIME is asked once and passed down. Every loop has

@@ -59,7 +59,9 @@ local function status_step(p, id, of, name)
   end
   return json.object('step', json.text(name), 'kind', json.text(step_of.kind),
     'queue', json.text(step_of.queue), 'state', json.text(state),
-    'needs', json.texts(step_of.needs), 'attempt', json.number(attempt),
+    'needs', json.texts(step_of.needs),
+    'undoes', step_of.when == 'undo' and json.text(step_of.needs[1]),
+    'attempt', json.number(attempt),
     'recoveries', json.number(recoveries),
     'entry', entry ~= '' and json.text(entry),
     'worker', is_held and json.text(holder),
@@ -75,10 +77,13 @@ end
 -- One run: its state, its steps, its outputs. RUN. Returns JSON.
 function inspect.status(p, args)
   local id = args[1]
-  local of, state, left = get_run(p, id)
+  local of, state, left, _, phase = get_run(p, id)
   local steps = {}
   for i, name in ipairs(in_order(of.graph)) do
     steps[i] = status_step(p, id, of, name)
+  end
+  for _, name in ipairs(undo.recorded(of)) do
+    steps[#steps + 1] = status_step(p, id, of, name)
   end
   local input = run.input(p, id, p .. 'run:' .. id)
   input = input and #input <= OUTPUT_MAX and json.msgpack(input)
@@ -88,7 +93,8 @@ function inspect.status(p, args)
     'finished_at', json.number(of.finished_at),
     'deadline_at', json.number(of.deadline_at), 'key', json.text(of.key),
     'left', json.number(left), 'total', json.number(of.graph.total),
-    'closing', json.text(of.closing), 'reason', of.reason,
+    'closing', json.text(of.closing), 'phase', json.text(phase),
+    'reason', of.reason,
     'input', input or nil,
     'output', of.graph.steps.output and (output_of(p, id, 'output')),
     'steps', json.array(steps))

@@ -66,7 +66,7 @@ function MENDS.step(batch, now, id, name)
       return false
     end
   end
-  if state ~= 'waiting' then
+  if state ~= 'waiting' or step_of.when == 'undo' then
     return false
   end
   run.requeue(p, id, name, step_of.queue, attempt, recoveries)
@@ -113,9 +113,11 @@ local function count_left(of, phase)
   for name, step_of in pairs(of.graph.steps) do
     local text = of['step:' .. name]
     local state = record.read(text)
-    local is_left = not record.is_settled(text)
+    local is_left = run.is_left(step_of, text)
     if phase == 'draining' then
       is_left = state == 'running'
+    elseif phase == 'undoing' then
+      is_left = undo.is_left(step_of, text)
     elseif phase then
       is_left = is_left and step_of.when ~= nil and state ~= 'dead'
     end
@@ -136,7 +138,7 @@ local function recount_needs(of)
         left = left + 1
       end
     end
-    if state == 'waiting' and left > 0 and
+    if state == 'waiting' and left > 0 and step_of.when ~= 'undo' and
         record.needs_left(text, #step_of.needs) ~= left then
       fields[#fields + 1] = 'step:' .. name
       fields[#fields + 1] = record.waiting(left, attempts)
@@ -176,7 +178,8 @@ function MENDS.run(batch, now, id)
     return false
   end
   local fields, counted = {}, count_left(of, phase)
-  if phase and counted == 0 then
+  if phase and (counted == 0 or
+      phase == 'undoing' and not undo.is_under_way(of)) then
     run.close_further(batch, id, of.graph, of.closing, of.state, now)
     return true
   elseif state == 'running' and not phase then

@@ -94,17 +94,22 @@ local function count_running(fields)
   return running
 end
 
+-- Whether a step keeps its run from being done. What undoes another does not.
+function run.is_left(step_of, text)
+  return step_of.when ~= 'undo' and not record.is_settled(text)
+end
+
 -- Ends a run that is running as `state` (failed or cancelled), at once or, if
--- it has closing steps, when these have cleaned up. Returns how many running
--- attempts were told to stop.
+-- something is to be undone or to be cleaned up, when that has happened.
+-- Returns how many running attempts were told to stop.
 -- Afterwards: no step of it is ready or delayed, nor running if stop_running,
--- but for its closing steps.
+-- but for what undoes and closes.
 function run.stop(batch, id, graph, state, reason, now, stop_running)
   local p = batch.p
   local of, fields = run.read(p, id)
   local stopped = halt_steps(batch, id, fields, graph, now, stop_running)
   local _, left, is_again, phase = run_state.read(of.state)
-  if graph.closing and not phase then
+  if not phase and (graph.closing or graph.undo and graph.undo[state]) then
     run.close(batch, id, graph, state, reason, count_running(fields) - stopped,
       is_again, now)
     return stopped
@@ -120,10 +125,18 @@ function run.stop(batch, id, graph, state, reason, now, stop_running)
   return stopped
 end
 
--- JSON of why a run ended so; detail is cut to keep the hash small.
+local DETAIL_MAX = 300
+
+-- JSON of why a run ended so; detail is cut to keep the hash small, and where
+-- no character is cut in two.
 function run.reason(class, name, detail)
+  detail = detail or ''
+  if #detail > DETAIL_MAX then
+    detail = string.gsub(string.sub(detail, 1, DETAIL_MAX),
+      '[\192-\255][\128-\191]*$', '')
+  end
   return json.object('class', json.text(class), 'step', json.text(name),
-    'detail', json.text(string.sub(detail or '', 1, 300)))
+    'detail', json.text(detail))
 end
 
 -- More or fewer runs use a definition; without any it is removed after a

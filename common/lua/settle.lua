@@ -123,7 +123,13 @@ end
 -- follows. run_text is the run's field `state` as it was.
 local function settle_step(s, id, graph, name, text, run_text, fields)
   local state, left, is_again, phase = run_state.read(run_text)
+  if graph.steps[name].undo and record.read(text) ~= 'skipped' then
+    undo.note_settled(s.p, id, name, fields)
+  end
   if phase then
+    if phase == 'undoing' then
+      count(s.batch, 'undone')
+    end
     call('HSET', s.p .. 'run:' .. id, 'step:' .. name, text, unpack(fields))
     return run.close_step(s.batch, id, graph, name, run_text, s.now_text)
   end

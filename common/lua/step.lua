@@ -78,7 +78,7 @@ end
 
 -- A running step by its record `text`; run_text is its run's field `state`.
 -- is_run_running says whether it may be tried again: once its run is being
--- closed, closing steps alone may, when their time has come.
+-- closed, what undoes and closes alone may, when its time has come.
 function step.held_by(id, name, graph, text, run_text)
   local _, made, recoveries, entry, worker, started = record.read(text)
   local state, _, _, phase = run_state.read(run_text)
@@ -86,7 +86,7 @@ function step.held_by(id, name, graph, text, run_text)
     run_text = run_text, attempt = made, recoveries = recoveries,
     worker = worker, started = started, phase = phase,
     is_run_running = state == 'running' and
-      (not phase or phase == 'cleaning' and graph.steps[name].when ~= nil) }
+      (not phase or phase ~= 'draining' and graph.steps[name].when ~= nil) }
 end
 
 -- The step comes to its end with its run, which is over or being closed.

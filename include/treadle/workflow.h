@@ -37,7 +37,13 @@ const char *step_kind_text(enum step_kind kind);
 const char *step_kind_help(enum step_kind kind);
 
 /* The end of what is before it, or of the run, that a step is performed at. */
-enum step_when { WHEN_SUCCESS, WHEN_ALWAYS, WHEN_FAILURE, WHEN_CANCELLED };
+enum step_when {
+	WHEN_SUCCESS,
+	WHEN_ALWAYS,
+	WHEN_FAILURE,
+	WHEN_CANCELLED,
+	WHEN_UNDO, /* it undoes the one step that it needs */
+};
 
 struct step {
 	const char *name;
@@ -55,6 +61,9 @@ struct step {
 	int64_t timeout_ms; /* of one attempt */
 	struct retry_policy retry;
 	int recoveries_max;
+
+	int undone_by;      /* the step that undoes this one, or -1 */
+	bool is_unfinished; /* UNDO: also what was begun, and not done */
 
 	const int *needs; /* indexes of steps, ascending */
 	size_t needs_count;
@@ -76,6 +85,8 @@ struct workflow {
 	int64_t deadline_ms;     /* of a run, or 0 */
 	struct step *steps;      /* each after all that it needs */
 	size_t steps_count;
+	/* The ends at which what was done is undone. */
+	bool is_undone_failed, is_undone_cancelled;
 
 	struct slice canonical; /* msgpack */
 	struct slice graph;     /* msgpack, for the library */

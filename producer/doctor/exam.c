@@ -37,6 +37,8 @@ static bool read_rest(struct exam *e, struct slice text)
 		slice_cut(&text, ' ');
 	if (slice_is(text, "draining"))
 		e->phase = PHASE_DRAINING;
+	else if (slice_is(text, "undoing"))
+		e->phase = PHASE_UNDOING;
 	else if (slice_is(text, "cleaning"))
 		e->phase = PHASE_CLEANING;
 	return !text.len || e->phase != PHASE_NONE;
@@ -150,9 +152,9 @@ static size_t step_of(const struct exam *e, struct slice name,
 static bool is_plain_field(struct slice name)
 {
 	static const char *const known[] = {
-		"state",       "workflow",    "def", "submitted_at",
-		"finished_at", "deadline_at", "key", "reason",
-		"input",       "closing",
+		"state",       "workflow",    "def",  "submitted_at",
+		"finished_at", "deadline_at", "key",  "reason",
+		"input",       "closing",     "undo",
 	};
 
 	for (size_t i = 0; i < countof(known); i++) {
@@ -175,7 +177,7 @@ static void tell_unknown(struct exam *e, const char *key, struct slice name)
 static void read_field(struct exam *e, struct slice name, struct slice value)
 {
 	static const char *const others[] = {
-		"again:", "progress:", "cost:", "caught:"};
+		"again:", "progress:", "cost:", "caught:", "undo:"};
 	size_t i = step_of(e, name, "step:");
 
 	if (i != PLAN_NONE) {
@@ -201,7 +203,7 @@ static void read_output(struct exam *e, struct slice name)
 
 	if (i != PLAN_NONE)
 		e->steps[i].has_output = true;
-	else if (!slice_is(name, ".input") &&
+	else if (!slice_is(name, ".input") && !slice_is(name, ".reason") &&
 		 step_of(e, name, ".memo:") == PLAN_NONE &&
 		 step_of(e, name, ".error:") == PLAN_NONE)
 		tell_unknown(e, "out:", name);

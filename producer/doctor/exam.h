@@ -49,7 +49,7 @@ enum run_state {
 extern const char *const run_state_names[RUN_STATES];
 
 /* How far a running run is closed. */
-enum run_phase { PHASE_NONE, PHASE_DRAINING, PHASE_CLEANING };
+enum run_phase { PHASE_NONE, PHASE_DRAINING, PHASE_UNDOING, PHASE_CLEANING };
 
 enum step_state {
 	STEP_WAITING,

@@ -191,19 +191,24 @@ static void judge_placed(struct exam *e, size_t i)
 }
 
 /*
- * Whether its run waits for it. In one that is closed that is what runs, and
- * then the steps that are there for it; they are dead at worst.
+ * Whether its run waits for it. In one that is closed that is what runs, then
+ * what undoes, of which each has a record, and then the steps that are there
+ * for it; they are dead at worst.
  */
 static bool is_left(const struct exam *e, size_t i)
 {
+	const struct plan_step *of = &e->plan->steps[i];
 	enum step_state state = e->steps[i].state;
+	bool is_open = !step_is_settled(state);
 
 	if (e->phase == PHASE_DRAINING)
 		return state == STEP_RUNNING;
+	if (e->phase == PHASE_UNDOING)
+		return of->is_undo && e->steps[i].has_record && is_open &&
+		       state != STEP_DEAD;
 	if (e->phase == PHASE_CLEANING)
-		return e->plan->steps[i].is_closing && state != STEP_DEAD &&
-		       !step_is_settled(state);
-	return !step_is_settled(state);
+		return of->is_closing && is_open && state != STEP_DEAD;
+	return is_open && !of->is_undo;
 }
 
 static void judge_waiting(struct exam *e, size_t i)
@@ -211,7 +216,9 @@ static void judge_waiting(struct exam *e, size_t i)
 	const struct plan_step *of = &e->plan->steps[i];
 	int64_t left = 0, said = e->steps[i].left;
 
-	if (e->phase == PHASE_DRAINING ||
+	/* Those that undo say their place in line. */
+	if (of->is_undo || e->phase == PHASE_DRAINING ||
+	    e->phase == PHASE_UNDOING ||
 	    (e->phase == PHASE_CLEANING && !of->is_closing))
 		return;
 	for (size_t n = 0; n < of->needs_count; n++)
@@ -305,6 +312,8 @@ static void judge_step(struct exam *e, size_t i)
 			"its record can't be read");
 		return;
 	}
+	if (!s->has_record && e->plan->steps[i].is_undo && !s->has_output)
+		return;
 	judge_combination(e, i);
 	judge_letter(e, i);
 	if (s->state == STEP_WAITING)

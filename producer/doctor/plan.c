@@ -107,8 +107,9 @@ static int read_steps(struct kept *k, jv steps)
 		step->name = arena_copy(&k->arena, m.items[i].name);
 		step->queue = arena_copy(
 			&k->arena, answer_text(m.items[i].value, "queue"));
-		step->is_closing =
-			answer_text(m.items[i].value, "when").len > 0;
+		struct slice when = answer_text(m.items[i].value, "when");
+		step->is_undo = slice_is(when, "undo");
+		step->is_closing = when.len > 0 && !step->is_undo;
 	}
 	for (size_t i = 0; i < m.count && rc == 0; i++)
 		rc = read_needs(k, &k->plan.steps[i], m.items[i].value);

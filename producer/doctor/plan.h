@@ -15,6 +15,7 @@ struct plan_step {
 	size_t *needs; /* of which steps, by number */
 	size_t needs_count;
 	bool is_closing; /* it has its turn also when the run is closed */
+	bool is_undo;    /* it undoes the one that it needs, and only then */
 };
 
 struct plan {

@@ -22,6 +22,11 @@ try_example() {
 	is "$name yields what it promises" \
 		"$(treadle status "$run" --json | jq -c .output)" \
 		"$(header yields | jq -c .)"
+	[ -z "$(header undoes)" ] || is "$name undoes what it says" \
+		"$(treadle status "$run" --json | jq -c '[.steps[] |
+			select(.undoes and .state == "done")] |
+			sort_by(.started_at) | map(.undoes)')" \
+		"$(header undoes | jq -c .)"
 }
 
 count=0
@@ -30,6 +35,6 @@ for file in examples/shapes/*.yaml; do
 	count=$((count + 1))
 	try_example
 done
-ok 'there are examples' [ "$count" -ge 3 ]
+ok 'there are examples' [ "$count" -ge 4 ]
 ok 'all that is in Redis agrees' treadle doctor --data
 done_testing

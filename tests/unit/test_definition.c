@@ -156,6 +156,100 @@ static void the_graph_is_what_the_library_reads(void **state)
 	workflow_free(w);
 }
 
+static const char trip[] = "name: a\n"
+			   "compensate_on: failed\n"
+			   "steps:\n"
+			   "  x:\n"
+			   "    queue: q\n"
+			   "    pass: {value: 1}\n"
+			   "    compensate:\n"
+			   "      timeout: 1s\n"
+			   "      unfinished: true\n"
+			   "      pass: {value: \"${.steps.x.output}\"}\n"
+			   "  y: {needs: x, pass: }\n"
+			   "finally:\n"
+			   "  z: {pass: }\n"
+			   "output: ${.steps.y.output}\n";
+
+static jv graph_of(const struct workflow *w)
+{
+	struct error err;
+	jv graph;
+
+	assert_int_equal(msgpack_parse(w->graph, &graph, &err), 0);
+	return graph;
+}
+
+/* path: keys with blanks between, as names may have dots */
+static void has(jv graph, const char *path, const char *json)
+{
+	jv keys = jv_string_split(jv_string(path), jv_string(" "));
+	jv found = jv_getpath(jv_copy(graph), keys);
+	struct error err;
+	jv expected;
+
+	assert_int_equal(json_parse(slice_of(json), &expected, &err), 0);
+	if (!jv_equal(found, expected))
+		fail_msg("%s is not %s", path, json);
+}
+
+static void what_undoes_a_step_is_a_step(void **state)
+{
+	struct workflow *w = parse(trip);
+	const struct step *undo = workflow_find(w, SLICE("x.undo"));
+	jv graph = graph_of(w);
+
+	(void)state;
+	assert_non_null(undo);
+	assert_int_equal(undo->timeout_ms, 1000);
+	assert_string_equal(undo->queue, "q");
+	has(graph, "undo",
+	    "{\"steps\":[\"x\"],\"failed\":true,\"cancelled\":false}");
+	has(graph, "total", "4");
+	has(graph, "roots", "[\"x\"]");
+	has(graph, "closing", "[\"z\"]");
+	has(graph, "steps x undo", "\"x.undo\"");
+	has(graph, "steps x next", "[\"y\"]");
+	has(graph, "steps output needs", "[\"y\"]");
+	has(graph, "steps z needs", "[\"output\"]");
+	has(graph, "steps x.undo when", "\"undo\"");
+	has(graph, "steps x.undo needs", "[\"x\"]");
+	has(graph, "steps x.undo reads", "[\"x\",\".reason\"]");
+	has(graph, "steps x.undo unfinished", "true");
+	jv_free(graph);
+	workflow_free(w);
+}
+
+static void undoing_that_is_damaged_is_refused(void **state)
+{
+	static const struct {
+		const char *from, *key, *json;
+	} changes[] = {
+		{"x.undo", "needs", "[\"y\"]"},
+		{"x.undo", "needs", "[\"x\",\"y\"]"},
+		{"x.undo", "when", "\"always\""},
+		{"y", "when", "\"undo\""},
+	};
+	jv document = document_of(trip);
+
+	(void)state;
+	for (size_t i = 0; i < countof(changes); i++) {
+		jv path =
+			JV_ARRAY(jv_string("steps"), jv_string(changes[i].from),
+				 jv_string(changes[i].key));
+		struct error err;
+		jv value;
+
+		assert_int_equal(
+			json_parse(slice_of(changes[i].json), &value, &err), 0);
+		jv changed = jv_setpath(jv_copy(document), path, value);
+		assert_int_equal(decode(changed, &err), -1);
+		if (!strstr(err.text, "undoes no step"))
+			fail_msg("%zu: %s", i, err.text);
+	}
+	jv_free(document);
+}
+
 /* path: the keys to what is set, "steps.a.kind"; the value as JSON. */
 static jv change(jv document, const char *path, const char *json)
 {
@@ -180,6 +274,7 @@ static void what_is_not_understood_is_unsupported(void **state)
 		{"steps.a.kind", "null"},
 		{"steps.a.for_each", "[]"},
 		{"priority", "1"},
+		{"compensate_on", "[\"done\"]"},
 	};
 	jv document = document_of("name: a\nsteps:\n  a: {pass: }\n");
 
@@ -229,6 +324,7 @@ static void what_is_damaged_is_refused(void **state)
 		{"steps.b.params.value", "\"${.steps.b.output}\""},
 		{"steps.b.params.value", "\"${.steps.nobody.output}\""},
 		{"steps.b.params.strange", "1"},
+		{"compensate_on", "3"},
 	};
 	jv document = document_of("name: a\n"
 				  "steps:\n"
@@ -343,6 +439,8 @@ int main(void)
 		cmocka_unit_test(what_means_the_same_has_the_same_digest),
 		cmocka_unit_test(what_was_stored_is_read_the_same),
 		cmocka_unit_test(the_graph_is_what_the_library_reads),
+		cmocka_unit_test(what_undoes_a_step_is_a_step),
+		cmocka_unit_test(undoing_that_is_damaged_is_refused),
 		cmocka_unit_test(what_is_not_understood_is_unsupported),
 		cmocka_unit_test(what_is_damaged_is_refused),
 		cmocka_unit_test(what_is_cut_off_is_refused),
