@@ -155,6 +155,9 @@ struct slice graph_print(struct workflow *w)
 		jv_number((double)total), jv_string("roots"), roots,
 		jv_string("queues"), find_queues(w), jv_string("steps"), steps);
 
+	if (*w->description)
+		graph = jv_object_set(graph, jv_string("description"),
+				      jv_string(w->description));
 	graph = print_undoing(w, print_branches(w, graph));
 	/* Bounded by the limits of steps, needs and reads. */
 	buf_init(&out, 8 << 20);

@@ -468,7 +468,7 @@ static bool read_definition(struct store_call *call, const struct reply *reply,
 	return true;
 }
 
-void store_definition(struct store *s, struct slice digest,
+void store_definition(struct store *s, struct slice digest, int64_t deadline_ms,
 		      store_bytes_fn *on_bytes, void *arg)
 {
 	struct store_call call = {.function = STORE_definition,
@@ -479,5 +479,5 @@ void store_definition(struct store *s, struct slice digest,
 
 	store_begin(s, STORE_definition, &c);
 	command_slice(&c, digest);
-	store_send(s, &c, &call, -1);
+	store_send(s, &c, &call, deadline_ms);
 }

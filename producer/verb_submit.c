@@ -7,6 +7,7 @@
 #include "call.h"
 #include "follow.h"
 #include "input.h"
+#include "named.h"
 #include "report.h"
 #include "source.h"
 #include "submission.h"
@@ -214,7 +215,7 @@ static int run(struct call *c, struct error *err)
 	struct workflow *w;
 
 	if (check_flags(c, err) != 0 ||
-	    source_workflow(c->config, c->args[0], &w, err) != 0)
+	    named_or_file(c, c->args[0], &w, err) != 0)
 		return -1;
 	int rc = path ? run_bulk(c, w, path, err) : run_one(c, w, err);
 	workflow_free(w);
@@ -246,8 +247,9 @@ const struct verb verb_submit = {
 	.details =
 		"Reads and checks the workflow and its input, submits a run, "
 		"and prints the run's id and nothing else. The workflow is a "
-		"file, standard input (-), or the name of one in the folders "
-		"of producer.workflows. Values given with -i are read as the "
+		"file, standard input (-), or a name: of a file NAME.yaml in "
+		"the folders of producer.workflows, or else of an applied "
+		"workflow (treadle apply). Values given with -i are read as the "
 		"workflow's input schema says; where it says nothing, as JSON "
 		"if they are JSON and as text if not.\n"
 		"An interrupt while waiting leaves the run going. With --bulk "

@@ -264,7 +264,7 @@ static struct definition *fetch(struct definitions *s, struct slice digest)
 	d->owner = s;
 	d->hash_next = *bucket;
 	*bucket = d;
-	store_definition(s->worker->store, digest, on_bytes, d);
+	store_definition(s->worker->store, digest, -1, on_bytes, d);
 	return d;
 }
 

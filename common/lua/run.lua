@@ -139,12 +139,21 @@ function run.reason(class, name, detail)
     'detail', json.text(detail))
 end
 
--- More or fewer runs use a definition; without any it is removed after a
--- day, by sweep.
+-- Lists a definition as unused, or not any more: by that sweep goes, a day
+-- later. It is used by runs, and by the name that it has.
+function run.list_definition(p, digest, now)
+  local v = call('HMGET', p .. 'def:' .. digest, 'runs', 'applied_at')
+  if not v[1] or tonumber(v[1]) > 0 or v[2] then
+    return call('ZREM', p .. 'definitions', digest) > 0
+  end
+  return call('ZADD', p .. 'definitions', 'NX', text_of(now), digest) > 0
+end
+
+-- More or fewer runs use a definition.
 function run.use_definition(p, digest, increment, now)
   local users = call('HINCRBY', p .. 'def:' .. digest, 'runs', increment)
   if users <= 0 then
-    call('ZADD', p .. 'definitions', now, digest)
+    run.list_definition(p, digest, tonumber(now))
   elseif users == increment then
     call('ZREM', p .. 'definitions', digest)
   end

@@ -4,26 +4,31 @@ local submit = {}
 
 do -- what has a name below is of this file alone
 
+-- Stores a definition, unless it is there. Returns whether it was.
+function submit.store_definition(p, digest, canonical, graph_bytes, now)
+  local key = p .. 'def:' .. digest
+  if call('EXISTS', key) == 1 then
+    return true
+  end
+  local graph = cmsgpack.unpack(graph_bytes)
+  call('HSET', key, 'canonical', canonical, 'graph', graph_bytes,
+    'name', graph.name, 'runs', 0, 'defined_at', now, 'steps', graph.total,
+    'description', graph.description or '')
+  call('ZADD', p .. 'definitions', now, digest)
+  call_many('SADD', p .. 'queues', nil, graph.queues)
+  recent.count_definition(p, graph.name, 1)
+  return false
+end
+
 -- Stores a definition under its digest.
 -- DIGEST CANONICAL GRAPH. Returns OK, or KNOWN if it was there.
 -- Afterwards: runs of it can be submitted, for a day at least.
 function submit.define(p, args)
-  local digest, canonical, graph_bytes = args[1], args[2], args[3]
-  if #args ~= 3 or digest == '' then
+  if #args ~= 3 or args[1] == '' then
     complain('USAGE', 'define takes DIGEST CANONICAL GRAPH')
   end
-  local key = p .. 'def:' .. digest
-  if call('EXISTS', key) == 1 then
-    return status('KNOWN')
-  end
-  local graph = cmsgpack.unpack(graph_bytes)
-  local now = clock()
-  call('HSET', key, 'canonical', canonical, 'graph', graph_bytes,
-    'name', graph.name, 'runs', 0, 'defined_at', now)
-  call('ZADD', p .. 'definitions', now, digest)
-  call_many('SADD', p .. 'queues', nil, graph.queues)
-  recent.count_definition(p, graph.name, 1)
-  return status('OK')
+  return status(submit.store_definition(p, args[1], args[2], args[3],
+    (clock())) and 'KNOWN' or 'OK')
 end
 
 -- The answer for a run whose key of idempotency is known, or nil.

@@ -78,8 +78,8 @@ function MENDS.queue(batch, now, name)
   return changed > 0
 end
 
--- Whether a definition is listed as unused; with `runs`, how many use it,
--- unless runs came or went since that was counted.
+-- Whether a definition is named, and listed as unused; with `runs`, how many
+-- use it, unless runs came or went since that was counted.
 function MENDS.definition(batch, now, digest, runs, submitted, removed)
   local p = batch.p
   local key = p .. 'def:' .. digest
@@ -93,12 +93,17 @@ function MENDS.definition(batch, now, digest, runs, submitted, removed)
     is_wrong = call('HGET', key, 'runs') ~= runs
     call('HSET', key, 'runs', runs)
   end
-  local users = call('HGET', key, 'runs')
-  if users and tonumber(users) <= 0 then
-    return call('ZADD', p .. 'definitions', 'NX', text_of(now), digest) > 0 or
-      is_wrong
+  local v = call('HMGET', key, 'name', 'applied_at')
+  local is_named = v[1] and call('HGET', p .. 'named', v[1]) == digest
+  if v[1] and is_named ~= (v[2] ~= false) then
+    is_wrong = true
+    if is_named then
+      call('HSET', key, 'applied_at', text_of(now))
+    else
+      call('HDEL', key, 'applied_at')
+    end
   end
-  return call('ZREM', p .. 'definitions', digest) > 0 or is_wrong
+  return run.list_definition(p, digest, now) or is_wrong
 end
 
 -- The queues in which a worker holds entries, or nil for none.

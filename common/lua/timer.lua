@@ -132,8 +132,8 @@ local function sweep_definitions(p, now, limit)
   local removed = 0
   for _, digest in ipairs(idle) do
     call('ZREM', p .. 'definitions', digest)
-    local v = call('HMGET', p .. 'def:' .. digest, 'runs', 'name')
-    if v[2] and tonumber(v[1] or 0) <= 0 then
+    local v = call('HMGET', p .. 'def:' .. digest, 'runs', 'name', 'applied_at')
+    if v[2] and tonumber(v[1] or 0) <= 0 and not v[3] then
       call('DEL', p .. 'def:' .. digest)
       recent.count_definition(p, v[2], -1)
       removed = removed + 1

@@ -139,7 +139,7 @@ void store_heartbeat(struct store *s, const char *worker, int64_t lease_ms,
 /* Gives the canonical form, or an empty slice where it is unknown. */
 typedef void store_bytes_fn(void *arg, struct slice bytes,
 			    const struct redis_failure *failure);
-void store_definition(struct store *s, struct slice digest,
+void store_definition(struct store *s, struct slice digest, int64_t deadline_ms,
 		      store_bytes_fn *on_bytes, void *arg);
 
 #endif

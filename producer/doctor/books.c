@@ -70,26 +70,41 @@ static void check_totals(struct doctor *d)
 
 /* --- one definition ------------------------------------------------------ */
 
-/* a: its digest, or whatever it is named by */
+/* Whether it is used, and so not to be listed as unused. */
+static bool is_used(const struct reply *of)
+{
+	return number(&of->items[0]) > 0 || of->items[1].type == REPLY_TEXT;
+}
+
+/* a: its digest, or whatever it is named by; b: the name of its workflow */
 static void judge_definition(struct errand *e, const struct reply *answers)
 {
 	struct doctor *d = e->doctor;
 	const struct subject *about = SUBJECT(.key = e->a);
 	const struct reply *of = &answers[0];
 	bool is_listed = answers[1].type == REPLY_TEXT;
+	bool is_named = slice_equal(answers[3].text, e->a);
 	bool is_there =
 		of->type == REPLY_ARRAY &&
 		(of->items[0].type == REPLY_TEXT || answers[2].integer == 1);
 
+	if (is_there && is_named != (of->items[1].type == REPLY_TEXT))
+		finding(d, NAMED_WRONG, about,
+			"the name %.*s stands for %s, and the definition says "
+			"it does%s",
+			TEXT(e->b), is_named ? "it" : "another or none",
+			is_named ? " not" : "");
 	if (is_there && answers[2].integer == 0)
 		finding(d, DEFINITION_MISSING, about, "it has no graph");
 	else if (!is_there && is_listed)
 		finding(d, DEFINITION_UNLISTED, about,
 			"it is listed, but gone");
-	else if (is_there && (number(&of->items[0]) <= 0) != is_listed)
+	else if (is_there && is_used(of) == is_listed)
 		finding(d, DEFINITION_UNLISTED, about,
-			"%.*s runs use it, and it is %slisted as unused",
-			TEXT(of->items[0].text), is_listed ? "" : "not ");
+			"%.*s runs use it, it is %snamed, and it is %slisted "
+			"as unused",
+			TEXT(of->items[0].text), is_named ? "" : "not ",
+			is_listed ? "" : "not ");
 	if (is_there &&
 	    !jv_object_has(jv_copy(d->uses),
 			   jv_string_sized(e->a.data, (int)e->a.len)))
@@ -98,19 +113,64 @@ static void judge_definition(struct errand *e, const struct reply *answers)
 			jv_number(0));
 }
 
+/* The name of its workflow never changes, so it may be asked for before. */
+static struct slice name_of(struct doctor *d, struct arena *arena,
+			    struct slice id)
+{
+	const struct reply *name =
+		ASK(d->reader, arena, SLICE("HGET"),
+		    doctor_key(d, arena, "def:", id), SLICE("name"));
+
+	return name && name->type == REPLY_TEXT ? name->text : none;
+}
+
 void doctor_definition(struct doctor *d, struct slice id)
 {
-	struct errand *e = errand_new(d, judge_definition, id, none, none);
+	struct arena arena;
 
+	arena_init(&arena);
+	struct errand *e = errand_new(d, judge_definition, id,
+				      name_of(d, &arena, id), none);
+	arena_clear(&arena);
 	if (!e)
 		return;
-	LOOK(d->reader, SLICE("HMGET"), errand_key(e, "def:", id),
-	     SLICE("runs"));
+	LOOK(d->reader, SLICE("HMGET"), errand_key(e, "def:", e->a),
+	     SLICE("runs"), SLICE("applied_at"));
 	LOOK(d->reader, SLICE("ZSCORE"), errand_key(e, "definitions", none),
-	     id);
-	LOOK(d->reader, SLICE("HEXISTS"), errand_key(e, "def:", id),
+	     e->a);
+	LOOK(d->reader, SLICE("HEXISTS"), errand_key(e, "def:", e->a),
 	     SLICE("graph"));
+	LOOK(d->reader, SLICE("HGET"), errand_key(e, "named", none), e->b);
 	errand_send(e);
+}
+
+/* --- names --------------------------------------------------------------- */
+
+/* a: the name, b: its definition */
+static void judge_name(struct errand *e, const struct reply *answers)
+{
+	if (slice_equal(answers[0].text, e->b) &&
+	    !slice_equal(answers[1].text, e->a))
+		finding(e->doctor, NAMED_LOST, SUBJECT(.key = e->a),
+			"definition %.*s is %s", TEXT(e->b),
+			answers[1].type == REPLY_TEXT ? "another workflow's"
+						      : "gone");
+}
+
+static void on_names(struct doctor *d, const struct reply *items, size_t count)
+{
+	for (size_t i = 0; i + 1 < count; i += 2) {
+		struct errand *e = errand_new(d, judge_name, items[i].text,
+					      items[i + 1].text, none);
+		if (!e)
+			return;
+		LOOK(d->reader, SLICE("HGET"), errand_key(e, "named", none),
+		     e->a);
+		LOOK(d->reader, SLICE("HGET"), errand_key(e, "def:", e->b),
+		     SLICE("name"));
+		errand_send(e);
+		d->members++;
+	}
 }
 
 static void on_unused(struct doctor *d, const struct reply *items, size_t count)
@@ -290,6 +350,8 @@ void doctor_books(struct doctor *d)
 	check_bell(d);
 	doctor_walk(d, "ZSCAN", doctor_key(d, &d->arena, "definitions", none),
 		    on_unused);
+	doctor_walk(d, "HSCAN", doctor_key(d, &d->arena, "named", none),
+		    on_names);
 	reader_drain(d->reader);
 	/* Runs are counted by their indexes, which must be right for that. */
 	if (d->sample < INT64_MAX ||

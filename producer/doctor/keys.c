@@ -39,6 +39,7 @@ static const struct form {
 	{"once:", "string", OWNER_PROBE},
 	{"recent:", "list", OWNER_WORKFLOW},
 	{"workflows", "hash", OWNER_NONE},
+	{"named", "hash", OWNER_NONE},
 	{"queues", "set", OWNER_NONE},
 	{"paused", "set", OWNER_NONE},
 	{"definitions", "zset", OWNER_NONE},

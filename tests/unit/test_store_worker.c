@@ -357,11 +357,11 @@ static void a_definition_is_found_by_its_digest(void **state)
 	struct life l;
 
 	begin(&l, *state);
-	store_definition(l.shop.store, slice_of(l.workflow->digest), on_bytes,
-			 &l);
+	store_definition(l.shop.store, slice_of(l.workflow->digest), -1,
+			 on_bytes, &l);
 	await_good(&l);
 	assert_int_equal(l.definition_len, l.workflow->canonical.len);
-	store_definition(l.shop.store, SLICE("unknown"), on_bytes, &l);
+	store_definition(l.shop.store, SLICE("unknown"), -1, on_bytes, &l);
 	await_good(&l);
 	assert_int_equal(l.definition_len, 0);
 	end(&l);
@@ -447,7 +447,7 @@ static void what_has_the_wrong_shape_is_not_believed(void **state)
 		assert_not_understood(&l);
 		store_register(l.shop.store, &r, on_done, &l);
 		assert_not_understood(&l);
-		store_definition(l.shop.store, SLICE("d"), on_bytes, &l);
+		store_definition(l.shop.store, SLICE("d"), -1, on_bytes, &l);
 		assert_not_understood(&l);
 	}
 	end(&l);
