@@ -285,6 +285,9 @@ function drop_entries(key,    i)
 	}
 }
 
+# What came after the dump is not in it.
+kind == "history" && $2 == "storm:dump" { is_over = 1 }
+kind == "history" && is_over { next }
 kind == "history" && $1 == "MULTI" { in_call = 1 }
 kind == "history" && $1 == "FLUSHALL" {
 	delete record; delete output; delete done_by; delete run_state

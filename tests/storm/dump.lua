@@ -6,6 +6,11 @@
 --   hash KEY FIELD VALUE, member KEY MEMBER SCORE, entry KEY ID RUN STEP,
 --   element KEY VALUE, pending KEY COUNT, consumer KEY NAME COUNT,
 --   text KEY VALUE, key KEY TTL; last of all: end
+-- Its place in the history: what stands behind it there came later. Nobody
+-- writes between it and what is read here, for a script is alone.
+redis.call('SET', 'storm:dump', 1)
+redis.call('DEL', 'storm:dump')
+
 local lines = {}
 
 local function plain(text)
