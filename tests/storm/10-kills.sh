@@ -9,7 +9,8 @@ begin_load 30
 for i in $(counted 150); do
 	kill_worker
 	kill_worker
-	[ $((i % 8)) != 0 ] || kill_coordinator
+	# Then a while without: how soon steps are recovered where somebody watches.
+	[ $((i % 8)) != 0 ] || [ $((i % 150)) -gt 75 ] || kill_coordinator
 	rest 50
 done
 verdict 'workers are killed'

@@ -33,6 +33,8 @@ kind == "nemesis" && $1 == "fault" {
 	faults[$2]++
 	if ($2 == "kill")
 		killed_at[$3] = $4
+	else if ($2 == "coordinator")
+		died_at[++deaths] = $4
 	if ($2 == "cut") {
 		cuts[++cut_count] = $4
 		cut_ends[cut_count] = $4
@@ -83,18 +85,9 @@ kind == "handler" && $1 == "start" {
 		violation("S15", "run " $2 " step " $3 ": given " given[at] \
 			", then " $10)
 	given[at] = $10
-	if (at in open_by && open_by[at] in killed_at &&
-	    killed_at[open_by[at]] >= open_at[at])
-		print "figure", "recovery",
-			$9 - killed_at[open_by[at]]
-	open_by[at] = $8
-	open_at[at] = $9
-	open_pid[at] = $7
 }
 kind == "handler" && $1 == "end" {
 	at = $2 SUBSEP $3
-	if (open_pid[at] == $7)
-		delete open_by[at]
 	ended[$10] = at
 	ended_attempt[$10] = $4
 	ended_by[$10] = $8
@@ -179,6 +172,21 @@ function commit_step(id, step, old, new,    rest)
 	done_by[id, step] = new
 }
 
+# How long after the death of its worker a step is in its queue again: apart
+# where a coordinator died so shortly before, or meanwhile, that the next one
+# may have had to begin watching.
+function recover_step(worker, entry,    at, i, name)
+{
+	if (!(pid_of[worker] in killed_at))
+		return
+	at = killed_at[pid_of[worker]]
+	name = "recovery"
+	for (i = 1; i <= deaths; i++)
+		if (died_at[i] > at - 4000 && died_at[i] < entry + 0)
+			name = "recovery_unwatched"
+	print "figure", name, entry - at
+}
+
 function change_step(id, step, new,    old, from, to, o, n)
 {
 	old = (id, step) in record ? record[id, step] : "none"
@@ -196,6 +204,8 @@ function change_step(id, step, new,    old, from, to, o, n)
 		released[id, step]++
 	else if (from == "running" && to == "ready" && n[3] != o[3] + 1)
 		violation("S8", "run " id " step " step ": " old " -> " new)
+	else if (from == "running" && to == "ready")
+		recover_step(o[5], n[4])
 	record[id, step] = new
 }
 

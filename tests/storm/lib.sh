@@ -583,10 +583,10 @@ leftover() {
 
 report() { # NAME
 	local name
-	for name in recovery reconnect failover; do
+	for name in recovery recovery_unwatched reconnect failover; do
 		[ -z "$(spread $name)" ] || note "$name: $(spread $name)"
 	done
-	note "$(awk '$1 == "figure" && $2 != "recovery" {
+	note "$(awk '$1 == "figure" && $2 !~ /^recovery/ {
 		text = text " " $2 "=" $3 } END { print substr(text, 2) }' \
 		"$ledgers/verdict")"
 	[ -n "${STORM_REPORT:-}" ] || return 0
