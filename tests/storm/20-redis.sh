@@ -5,7 +5,7 @@
 
 PRODUCERS_DIE=20
 begin_world --appendfsync always
-begin_load 30
+begin_load 15
 for i in $(counted 60); do
 	rest 150
 	bounce_redis redis
