@@ -168,6 +168,20 @@ static void head_time(const struct output *o, struct buf *b, const char *what,
 	head(o, b, what, slice_of(text));
 }
 
+static void add_fork(const struct output *o, struct buf *b, jv of)
+{
+	struct buf text;
+
+	if (jv_get_kind(of) != JV_KIND_OBJECT)
+		return;
+	buf_init(&text, 256);
+	add(&text, answer_text(of, "run"));
+	buf_adds(&text, " at ");
+	add(&text, answer_text(of, "step"));
+	head(o, b, "fork of", buf_slice(&text));
+	buf_clear(&text);
+}
+
 static void add_head(const struct output *o, struct buf *b, jv run, int64_t now)
 {
 	struct slice state = answer_text(run, "state");
@@ -177,6 +191,7 @@ static void add_head(const struct output *o, struct buf *b, jv run, int64_t now)
 	buf_init(&text, REPORT_MAX);
 	head(o, b, "run", answer_text(run, "run"));
 	head(o, b, "workflow", answer_text(run, "workflow"));
+	add_fork(o, b, answer_get(run, "forked_from"));
 	output_addf(o, b, STYLE_DIM, "%-11s", "state");
 	output_add(o, b, output_state_style(state), state);
 	report_steps(&text, run);

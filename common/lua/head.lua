@@ -5,9 +5,9 @@
 --
 -- The files are joined in the order of the Makefile and read best in it:
 -- head, record, json, run, closing, undo; recent, submit; worker, step, take,
--- settle, complete, fail, release; timer, reclaim; control, remove, named;
--- inspect, list, stats; mend, tidy; register. docs/INTERNALS.md describes the
--- keys, the states and who performs which transition.
+-- settle, complete, fail, release; timer, reclaim; control, remove, fork,
+-- named; inspect, list, stats; mend, tidy; register. docs/INTERNALS.md
+-- describes the keys, the states and who performs which transition.
 --
 -- Rules. There is no rollback: a function reads its arguments and checks
 -- first, and writes last. TIME is asked once and passed down. Every loop has

@@ -74,6 +74,12 @@ local function status_step(p, id, of, name)
     'output', output, 'output_bytes', output_bytes)
 end
 
+local function forked_from(of)
+  local source, step = string.match(of.forked_from or '', '^(.*)/(.*)$')
+  return source and json.object('run', json.text(source), 'step',
+    json.text(step))
+end
+
 -- One run: its state, its steps, its outputs. RUN. Returns JSON.
 function inspect.status(p, args)
   local id = args[1]
@@ -92,6 +98,7 @@ function inspect.status(p, args)
     'submitted_at', json.number(of.submitted_at),
     'finished_at', json.number(of.finished_at),
     'deadline_at', json.number(of.deadline_at), 'key', json.text(of.key),
+    'forked_from', forked_from(of),
     'left', json.number(left), 'total', json.number(of.graph.total),
     'closing', json.text(of.closing), 'phase', json.text(phase),
     'reason', of.reason,

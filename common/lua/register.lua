@@ -50,6 +50,7 @@ public('stats', stats.stats, READ)
 
 public('cancel', control.cancel, FREES)
 public('retry', control.retry, ADDS)
+public('fork', fork.fork, ADDS)
 public('forget', control.forget, FREES)
 public('drop', control.drop, FREES)
 public('pause', control.pause, FREES)

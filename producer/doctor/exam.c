@@ -154,7 +154,7 @@ static bool is_plain_field(struct slice name)
 	static const char *const known[] = {
 		"state",       "workflow",    "def",  "submitted_at",
 		"finished_at", "deadline_at", "key",  "reason",
-		"input",       "closing",     "undo",
+		"input",       "closing",     "undo", "forked_from",
 	};
 
 	for (size_t i = 0; i < countof(known); i++) {

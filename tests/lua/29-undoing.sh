@@ -126,6 +126,23 @@ is 'until it is well' "$(field "$r" state)" 'done 0'
 is 'with outputs of steps alone' "$(redis HKEYS "$P:out:$r" | sort |
 	tr '\n' ' ')" 'a b c d z '
 
+# From a step: what it had yielded is not undone, what it will yield is.
+like 'what undoes a step is none to begin at' "$(call retry "$r" a.undo)" \
+	'ABSENT the workflow has no step a.undo'
+is 'a retry from a step takes all behind it' "$(call retry "$r" a |
+	query '.steps | join(" ")')" 'a c d z'
+is 'and forgets when they were done' "$(field "$r" undo:a)$(
+	field "$r" undo:c),$(redis HKEYS "$P:out:$r" | tr '\n' ' ')" ',b '
+do_next a 'it'
+take $x
+fail_step $x -1 >/dev/null
+is 'the order is that of the last time' "$(field "$r" state) $(records \
+	c.undo a.undo b.undo)" 'running 3 again undoing ready waiting waiting '
+do_next c.undo 'what was begun'
+do_next a.undo 'what was done'
+do_next b.undo 'and what was done long ago'
+do_next z 'all is clean'
+
 # What may end while the run drains is undone, too.
 begin 2
 take $x

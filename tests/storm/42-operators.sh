@@ -3,7 +3,7 @@
 # Replies to what operators say are lost, after it was done: they say it again, and hear the same.
 . "$(dirname "$0")/lib.sh"
 
-CALLS='cancel retry forget drop pause resume mend find status list dead logs queues workers'
+CALLS='cancel retry fork forget drop pause resume mend find status list dead logs queues workers'
 MANY=$((100 * SCALE))
 LANES=4
 VIA_PROXY=yes
@@ -38,6 +38,14 @@ submit_some() { # WORKFLOW: its runs into ids
 }
 cancel_some() {
 	submit_some "waits-$lane" && treadle cancel "${ids[@]}"
+}
+fork_some() {
+	local id forks=()
+	submit_some "waits-$lane" || return
+	for id in "${ids[@]}"; do
+		forks+=("$(treadle fork "$id" --from only)") || return
+	done
+	treadle cancel "${ids[@]}" "${forks[@]}"
 }
 until_dead() {
 	until [ "$(treadle dead --workflow "fails-$lane" --json |
@@ -75,6 +83,7 @@ look_around() {
 # shellcheck disable=SC2086 # a list of words
 lose "$MANY" 60 $CALLS
 provoke $LANES cancel cancel_some
+provoke $LANES fork fork_some
 provoke $LANES 'retry drop forget' bury_some
 provoke $LANES 'pause resume' pause_some
 provoke 2 mend mend_some

@@ -1,0 +1,154 @@
+-- Forking: a new run that goes on from what another one has done.
+
+local fork = {}
+
+do -- what has a name below is of this file alone
+
+local COPY_MAX = 33554432 -- bytes of checkpoints that one call copies
+
+-- What the new run has from the other, by name: steps that are settled, but
+-- `from`, what was undone, and all that comes behind these or behind what is
+-- not settled.
+local function steps_to_keep(of, from)
+  local first, kept = undo.undone(of), {}
+  first[#first + 1] = from
+  for name, step_of in pairs(of.graph.steps) do
+    if run.is_left(step_of, of['step:' .. name]) then
+      first[#first + 1] = name
+    end
+  end
+  local anew = steps_from(of, first)
+  for name, step_of in pairs(of.graph.steps) do
+    if step_of.when ~= 'undo' and not anew[name] then
+      kept[name] = true
+    end
+  end
+  return kept
+end
+
+-- The fields of the outputs of a run that belong to these steps, with its
+-- input; none of them may be too much.
+local function outputs_to_copy(p, of, id, kept)
+  local found, bytes, key = {}, 0, p .. 'out:' .. id
+  local names = { '.input' }
+  for name in pairs(kept) do
+    names[#names + 1] = record.read(of['step:' .. name]) == 'failed' and
+      '.error:' .. name or name
+  end
+  for _, name in ipairs(names) do
+    local size = call('HSTRLEN', key, name)
+    bytes = bytes + size
+    if size > 0 then
+      found[#found + 1] = name
+    end
+  end
+  if bytes > COPY_MAX then
+    complain('INPUT', 'the checkpoints before the step have %.0f bytes, ' ..
+      'more than %d: submit the workflow anew', bytes, COPY_MAX)
+  end
+  return found
+end
+
+-- The new run will not undo what it has from the other, so nobody else may.
+local function check_undoing(of, id, state, kept)
+  for _, name in ipairs(state == 'running' and of.graph.undo and
+      of.graph.undo.steps or {}) do
+    if kept[name] and of['undo:' .. name] then
+      complain('CONFLICT', 'run %s is still running, and undoes step %s if ' ..
+        'it fails: wait for its end', id, name)
+    end
+  end
+end
+
+-- Queues a step of the new run, or lets it wait; returns its record, nil if it
+-- waits for all that it needs.
+local function begin_step(p, id, graph, name, kept)
+  local of, needs_left = graph.steps[name], 0
+  for _, need in ipairs(of.needs) do
+    needs_left = needs_left + (kept[need] and 0 or 1)
+  end
+  if needs_left == 0 then
+    return record.ready(0, 0, run.enqueue(p .. 'queue:' .. of.queue, id, name))
+  elseif needs_left < #of.needs then
+    return record.waiting(needs_left, 0)
+  end
+end
+
+-- The records of all steps of the new run, as fields; how many are left.
+local function begin_steps(p, id, of, kept, fields)
+  local left = 0
+  for name, step_of in pairs(of.graph.steps) do
+    local text = kept[name] and of['step:' .. name]
+    if not text and step_of.when ~= 'undo' then
+      text, left = begin_step(p, id, of.graph, name, kept), left + 1
+    end
+    if text then
+      fields['step:' .. name] = text
+    end
+    if kept[name] then
+      fields['caught:' .. name] = of['caught:' .. name]
+    end
+  end
+  return left
+end
+
+local function answer_of(id, source, from)
+  return json.object('run', json.text(id), 'forked_from', json.text(source),
+    'step', json.text(from))
+end
+
+local function create(p, id, source, from, of, kept)
+  local now, now_text = clock()
+  local fields = { def = of.def, workflow = of.workflow, input = of.input,
+    submitted_at = now_text, forked_from = source .. '/' .. from }
+  local left, list = begin_steps(p, id, of, kept, fields), {}
+  fields.state = run_state.write('running', left)
+  if of.graph.deadline > 0 then
+    fields.deadline_at = text_of(now + of.graph.deadline)
+    run.schedule(p, id .. '/', fields.deadline_at)
+  end
+  for field, value in pairs(fields) do
+    list[#list + 1] = field
+    list[#list + 1] = value
+  end
+  call_many('HSET', p .. 'run:' .. id, nil, list)
+  local batch = batch_new(p)
+  enter_index(batch, 'running', id)
+  count(batch, 'submitted')
+  run.use_definition(p, of.def, 1, now_text)
+  recent.add(p, of.workflow, { id })
+  batch_end(batch)
+end
+
+-- Makes a run that has from another one all that was done before a step.
+-- RUN NEW STEP. Returns JSON: run, forked_from, step. NEW is the new run's id,
+-- which the caller makes: asked again, it answers the same.
+-- Afterwards: the run NEW is there, of the same definition and input; what it
+-- has from the other never changes; STEP and all else will be performed.
+function fork.fork(p, args)
+  local source, id, from = args[1], args[2] or '', optional(args, 3)
+  if #id ~= RUN_ID_LENGTH or not from then
+    complain('USAGE', 'fork takes RUN NEW STEP; an id has %d characters',
+      RUN_ID_LENGTH)
+  end
+  local of, state = get_run(p, source)
+  local known = call('HMGET', p .. 'run:' .. id, 'state', 'forked_from')
+  if known[1] and known[2] == source .. '/' .. from then
+    return answer_of(id, source, from)
+  elseif known[1] then
+    complain('CONFLICT', 'there is a run %s already', id)
+  end
+  check_step(of, from)
+  local kept = steps_to_keep(of, from)
+  check_undoing(of, source, state, kept)
+  local outputs = outputs_to_copy(p, of, source, kept)
+  for _, name in ipairs(outputs) do
+    call('HSET', p .. 'out:' .. id, name,
+      call('HGET', p .. 'out:' .. source, name))
+  end
+  create(p, id, source, from, of, kept)
+  return answer_of(id, source, from)
+end
+
+end
+
