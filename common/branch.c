@@ -33,24 +33,6 @@ void branch_clear(struct branch *b)
 
 /* --- if ------------------------------------------------------------------ */
 
-/* Whether a text is one expression, and nothing around it. */
-static bool is_expression(struct slice text)
-{
-	struct findings f = {.expressions = expressions_new()};
-	struct segment *segments = NULL;
-	bool is_one = false;
-
-	arena_init(&f.arena);
-	if (slice_starts(text, "${"))
-		/* What is wrong inside is said by references.c. */
-		is_one = segments_read(&f, text, &segments, NULL) != 0 ||
-			 (segments && !segments->next);
-	segments_clear(segments);
-	expressions_free(f.expressions);
-	arena_clear(&f.arena);
-	return is_one;
-}
-
 /* Takes "always()" and the like off the text. */
 static bool take_when(struct slice *text, enum step_when *when)
 {
@@ -91,7 +73,7 @@ static int read_if(struct branch *b, struct spot s, const char *what,
 		text = slice_trim((struct slice){text.data + 2, text.len - 2});
 	else if (has_when)
 		text = SLICE("");
-	if (!is_expression(text))
+	if (!segment_is_alone(text))
 		return spot_complain(
 			s, err,
 			"%sif must be an expression such as ${.input.fast}, or "

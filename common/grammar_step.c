@@ -6,6 +6,7 @@
 
 #include "branch.h"
 #include "params.h"
+#include "repeat.h"
 
 #define PARAMS_SIZE_MAX (256 << 10)
 
@@ -23,8 +24,8 @@ int grammar_refuse_reserved(struct grammar *g, struct spot map,
 			    const char *what)
 {
 	static const char *const reserved[] = {
-		"for_each", "repeat",   "workflow", "cache",    "signal",
-		"priority", "provider", "schedule", "fallback", "budget",
+		"for_each", "workflow", "cache",    "signal", "priority",
+		"provider", "schedule", "fallback", "budget",
 	};
 
 	for (size_t i = 0; i < countof(reserved); i++) {
@@ -42,10 +43,7 @@ static int check_step_keys(struct grammar *g, struct spot step,
 			   const char *what)
 {
 	static const char *const keys[] = {
-		"needs",
-		"compensate",
-		BRANCH_KEYS,
-		SETTINGS_KEYS,
+		"needs", "compensate", BRANCH_KEYS, "repeat", SETTINGS_KEYS,
 #define STEP(kind, help) #kind,
 #define PARAM(kind, name, type, presence, help)
 #define END(kind)
@@ -192,6 +190,7 @@ struct parts {
 	enum step_kind kind;
 	struct settings settings;
 	struct branch branch;
+	struct repeat repeat;
 	jv needs, params;
 };
 
@@ -211,6 +210,7 @@ static int read_parts(struct grammar *g, const char *name, struct spot s,
 	    grammar_read_kind(g, subject, s, &p->kind) != 0 ||
 	    read_needs(g, s, subject, name, &p->needs) != 0 ||
 	    branch_read(&p->branch, s, what, g->err) != 0 ||
+	    repeat_read(&p->repeat, p->kind, s, what, g->err) != 0 ||
 	    settings_read(&p->settings, s, what, g->err) != 0)
 		return -1;
 	struct spot written = spot_get(s, step_kind_text(p->kind));
@@ -230,6 +230,7 @@ int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
 	int result;
 
 	branch_init(&p.branch);
+	repeat_init(&p.repeat);
 	result = read_parts(g, name, s, &p);
 	if (result != 0) {
 		jv_free(p.needs);
@@ -238,7 +239,9 @@ int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
 		*step = grammar_print_step(p.kind, &p.settings, p.needs,
 					   p.params);
 		*step = branch_print(&p.branch, *step);
+		*step = repeat_print(&p.repeat, *step);
 	}
 	branch_clear(&p.branch);
+	repeat_clear(&p.repeat);
 	return result;
 }

@@ -55,6 +55,9 @@ static jv print_branch(const struct workflow *w, const struct step *step,
 				    jv_string(w->steps[step->undone_by].name));
 	if (step->is_unfinished)
 		map = jv_object_set(map, jv_string("unfinished"), jv_true());
+	if (step->repeat.until)
+		map = jv_object_set(map, jv_string("rounds"),
+				    jv_number(step->repeat.rounds_max));
 	return map;
 }
 

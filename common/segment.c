@@ -25,8 +25,9 @@ static int add_program(struct findings *f, struct segment *s,
 /* What people mistype: a name that the scope never has. */
 static int check_root(const struct segment *s, struct error *err)
 {
-	static const char *const roots[] = {"input", "steps", "run",     "env",
-					    "item",  "index", "response"};
+	static const char *const roots[] = {
+		"input", "steps",    "run",    "env",   "item",
+		"index", "response", "output", "round", "last"};
 
 	if (!s->path.count || !value_is_text(s->path.keys[0]))
 		return 0;
@@ -153,6 +154,23 @@ void segments_clear(struct segment *segments)
 		jv_free(s->text);
 		path_clear(&s->path);
 	}
+}
+
+bool segment_is_alone(struct slice text)
+{
+	struct findings f = {.expressions = expressions_new()};
+	struct segment *segments = NULL;
+	bool is_one = false;
+
+	arena_init(&f.arena);
+	if (slice_starts(text, "${"))
+		/* What is wrong inside is said by references.c. */
+		is_one = segments_read(&f, text, &segments, NULL) != 0 ||
+			 (segments && !segments->next);
+	segments_clear(segments);
+	expressions_free(f.expressions);
+	arena_clear(&f.arena);
+	return is_one;
 }
 
 /* --- expanding ----------------------------------------------------------- */

@@ -41,6 +41,9 @@ int segments_read(struct findings *f, struct slice text,
 		  struct segment **segments, struct error *err);
 void segments_clear(struct segment *segments);
 
+/* Whether a text is one expression, and nothing around it. */
+bool segment_is_alone(struct slice text);
+
 /* Gives *value: that of the one segment, or the text that all make. */
 int segments_expand(const struct segment *segments, struct expressions *e,
 		    jv scope, jv *value, struct error *err);

@@ -28,8 +28,8 @@ struct settings settings_default(void)
 /* These end a run or a step for good; no policy is asked. */
 static bool is_final(int class)
 {
-	return class == FAILURE_WORKER_LOST || class == FAILURE_DEADLINE ||
-	       class == FAILURE_CANCELLED;
+	return class == FAILURE_EXHAUSTED || class == FAILURE_WORKER_LOST ||
+	       class == FAILURE_DEADLINE || class == FAILURE_CANCELLED;
 }
 
 static int read_class(struct spot s, const char *what, uint32_t *classes,

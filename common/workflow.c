@@ -9,6 +9,7 @@
 #include "grammar.h"
 #include "graph.h"
 #include "params.h"
+#include "repeat.h"
 #include "settings.h"
 #include "undo.h"
 #include "treadle/schema.h"
@@ -96,6 +97,10 @@ static int build_reads(struct builder *b, struct step *step, int node)
 	if (step->condition)
 		template_reads(step->condition, on_read, &reader, &has_input);
 	step->reads_input |= has_input;
+	if (step->repeat.until)
+		template_reads(step->repeat.until, on_read, &reader,
+			       &has_input);
+	step->reads_input |= has_input;
 	for (size_t i = 0; i < count; i++)
 		used += reader.is_read[i];
 	int *reads = arena_calloc(&b->w->arena, used, sizeof(int));
@@ -148,6 +153,22 @@ static int build_branch(struct builder *b, struct step *step, struct spot s)
 	return step->condition ? 0 : -1;
 }
 
+static int build_repeat(struct builder *b, struct step *step, struct spot s)
+{
+	struct repeat repeat;
+	int result;
+
+	repeat_init(&repeat);
+	result = repeat_parse(&repeat, s.value, b->err);
+	step->repeat = (struct step_repeat){.source = repeat.until,
+					    .every_ms = repeat.every_ms,
+					    .rounds_max = (int)repeat.max};
+	if (result != 0 || !jv_is_valid(repeat.until))
+		return result;
+	step->repeat.until = template_new(repeat.until, false, b->err);
+	return step->repeat.until ? 0 : -1;
+}
+
 static int check_keys(struct spot s, const char *const *keys, size_t count,
 		      struct error *err)
 {
@@ -163,8 +184,8 @@ static int check_keys(struct spot s, const char *const *keys, size_t count,
 static int build_step(struct builder *b, struct step *step, int node)
 {
 	static const char *const keys[] = {
-		"kind",  "needs",      "params",    "when",
-		"final", "unfinished", BRANCH_KEYS, SETTINGS_KEYS};
+		"kind",       "needs",     "params", "when",       "final",
+		"unfinished", BRANCH_KEYS, "repeat", SETTINGS_KEYS};
 	struct spot s = spot_get(b->steps, b->graph.names[node]);
 	struct spot kind = spot_get(s, "kind");
 	struct settings settings;
@@ -172,6 +193,7 @@ static int build_step(struct builder *b, struct step *step, int node)
 	step->name = b->graph.names[node];
 	step->params = jv_null();
 	step->condition_source = step->catches = jv_invalid();
+	step->repeat.source = jv_invalid();
 	if (check_keys(s, keys, countof(keys), b->err) != 0)
 		return -1;
 	int found = value_is_text(kind.value)
@@ -187,7 +209,8 @@ static int build_step(struct builder *b, struct step *step, int node)
 	step->recoveries_max = settings.recoveries_max;
 	step->retry = settings.retry;
 	build_needs(b, step, node);
-	if (build_params(b, step, s) != 0 || build_branch(b, step, s) != 0)
+	if (build_params(b, step, s) != 0 || build_branch(b, step, s) != 0 ||
+	    build_repeat(b, step, s) != 0)
 		return -1;
 	return build_reads(b, step, node);
 }
@@ -439,7 +462,9 @@ void workflow_free(struct workflow *w)
 		jv_free(w->steps[i].params);
 		jv_free(w->steps[i].condition_source);
 		jv_free(w->steps[i].catches);
+		jv_free(w->steps[i].repeat.source);
 		template_free(w->steps[i].condition);
+		template_free(w->steps[i].repeat.until);
 		template_free(w->steps[i].template);
 	}
 	jv_free(w->input);

@@ -94,6 +94,19 @@ static void add_due(struct buf *b, jv step, int64_t now)
 	}
 }
 
+/* Of a step that is repeated: the round that it is in, or waits for. */
+static void add_round(struct buf *b, jv step)
+{
+	int64_t rounds = answer_int(step, "rounds", 0);
+	int64_t ended = answer_int(step, "round", 0);
+
+	if (rounds && ended < rounds)
+		buf_addf(b, "round %lld of %lld  ", (long long)ended + 1,
+			 (long long)rounds);
+	else if (rounds)
+		buf_addf(b, "round %lld  ", (long long)ended + 1);
+}
+
 void report_step(struct buf *b, jv step, int64_t now)
 {
 	struct slice state = answer_text(step, "state");
@@ -106,8 +119,10 @@ void report_step(struct buf *b, jv step, int64_t now)
 		buf_adds(b, "on queue ");
 		add(b, queue);
 	} else if (slice_is(state, "running")) {
+		add_round(b, step);
 		add_progress(b, step);
 	} else if (slice_is(state, "delayed")) {
+		add_round(b, step);
 		add_due(b, step, now);
 	} else if (slice_is(state, "dead") && answer_has(step, "failure")) {
 		add_failure(b, answer_get(step, "failure"));

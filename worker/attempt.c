@@ -8,12 +8,14 @@
 
 #include "core.h"
 #include "crash.h"
+#include "round.h"
 
 /*
  * One attempt's life, state by state; core.h says who calls what.
  *
- *   TAKING --taken--> PREPARING --prepared--> [HELD] --> STARTED
- *      `----------------`-----------------------`-----------`--> ENDING
+ *   TAKING --taken--> PREPARING --prepared--> [HELD] --> STARTED --> [ASKING]
+ *      `----------------`-----------------------`-----------`-----------`-->
+ * ENDING
  *
  * a->stop, once set, decides how it ends, whatever its kind says then.
  */
@@ -23,7 +25,7 @@ enum { STOP_PATIENCE_MS = 5000 };
  * What was begun by an identity that is lost, others have by now. What was
  * only delivered to it may have come after that, and would be missed by all.
  */
-static void hand_back(struct attempt *a)
+void attempt_hand_back(struct attempt *a)
 {
 	if (a->stop == STOP_LOST && a->state != ATTEMPT_TAKING)
 		table_remove(&a->worker->table, a);
@@ -54,8 +56,7 @@ static void fail(struct attempt *a, const struct failure *f)
 	buf_clear(&detail);
 }
 
-static void fail_text(struct attempt *a, enum failure_class class,
-		      const char *text)
+void attempt_fail(struct attempt *a, enum failure_class class, const char *text)
 {
 	fail(a, &(struct failure){.class = class,
 				  .retry_after_ms = -1,
@@ -98,8 +99,8 @@ static void choose_plan(struct attempt *a, const struct taken *t)
 {
 	a->plan = definition_plan(a->definition, slice_of(a->name));
 	if (!a->plan) {
-		fail_text(a, FAILURE_UNSUPPORTED,
-			  "the definition has no step of this name");
+		attempt_fail(a, FAILURE_UNSUPPORTED,
+			     "the definition has no step of this name");
 		return;
 	}
 	a->step = a->plan->step;
@@ -122,7 +123,7 @@ static void begin(struct attempt *a, const struct taken *t)
 	if (t->memo.len > 0 && msgpack_parse(t->memo, &a->memo, NULL) < 0)
 		a->memo = jv_invalid();
 	if (a->stop != STOP_NOT) {
-		hand_back(a);
+		attempt_hand_back(a);
 		return;
 	}
 	a->state = ATTEMPT_PREPARING;
@@ -161,9 +162,9 @@ void attempt_defined(struct attempt *a, const struct error *err)
 	if (!err)
 		choose_plan(a, t);
 	else if (err->kind == ERR_UNAVAILABLE || err->kind == ERR_ABSENT)
-		fail_text(a, FAILURE_TRANSIENT, err->text);
+		attempt_fail(a, FAILURE_TRANSIENT, err->text);
 	else
-		fail_text(a, FAILURE_UNSUPPORTED, err->text);
+		attempt_fail(a, FAILURE_UNSUPPORTED, err->text);
 }
 
 static void start(struct attempt *a)
@@ -194,12 +195,12 @@ void attempt_prepared(struct attempt *a, const struct error *err)
 	struct worker *w = a->worker;
 
 	if (a->stop != STOP_NOT) {
-		hand_back(a);
+		attempt_hand_back(a);
 	} else if (err) {
-		fail_text(a,
-			  err->kind == ERR_UNAVAILABLE ? FAILURE_TRANSIENT
-						       : FAILURE_EXPRESSION,
-			  err->text);
+		attempt_fail(a,
+			     err->kind == ERR_UNAVAILABLE ? FAILURE_TRANSIENT
+							  : FAILURE_EXPRESSION,
+			     err->text);
 	} else if (must_be_held(a)) {
 		a->state = ATTEMPT_HELD;
 		list_push(&w->held, a);
@@ -242,7 +243,7 @@ void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once)
 	switch (a->state) {
 	case ATTEMPT_TAKING:
 		if (takes_forget(a->worker, a))
-			hand_back(a);
+			attempt_hand_back(a);
 		break;
 	case ATTEMPT_PREPARING:
 		/* The evaluator answers soon; a definition may take for ever.
@@ -250,13 +251,15 @@ void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once)
 		if (a->work) {
 			a->work = NULL;
 			definition_leave(a);
-			hand_back(a);
+			attempt_hand_back(a);
 		}
 		break;
 	case ATTEMPT_HELD:
 		list_remove(&a->worker->held, a);
-		hand_back(a);
+		attempt_hand_back(a);
 		break;
+	case ATTEMPT_ASKING:
+		break; /* what is done is done; the evaluator answers soon */
 	default:
 		if ((at_once && !a->is_forced) || !was_stopped)
 			stop_started(a, at_once);
@@ -290,26 +293,38 @@ static void end_stopped(struct attempt *a)
 	char limit[DURATION_TEXT_MAX], text[80];
 
 	if (a->stop != STOP_TIMEOUT) {
-		hand_back(a);
+		attempt_hand_back(a);
 		return;
 	}
 	snprintf(text, sizeof(text), "not finished within its %s",
 		 duration_human(a->step->timeout_ms, limit));
-	fail_text(a, FAILURE_TIMEOUT, text);
+	attempt_fail(a, FAILURE_TIMEOUT, text);
+}
+
+void attempt_fail_too_large(struct attempt *a)
+{
+	char limit[DURATION_TEXT_MAX], text[80];
+
+	snprintf(text, sizeof(text), "the output exceeds %s",
+		 size_format(a->worker->config->worker.output_max, limit));
+	attempt_fail(a, FAILURE_TOO_LARGE, text);
+}
+
+void attempt_commit(struct attempt *a, jv output)
+{
+	if (report_done(a, output) < 0)
+		attempt_fail_too_large(a);
 }
 
 void attempt_done(struct attempt *a, jv output)
 {
-	char limit[DURATION_TEXT_MAX], text[80];
-
 	if (!let_go(a)) {
 		jv_free(output);
 		end_stopped(a);
-	} else if (report_done(a, output) < 0) {
-		snprintf(text, sizeof(text), "the output exceeds %s",
-			 size_format(a->worker->config->worker.output_max,
-				     limit));
-		fail_text(a, FAILURE_TOO_LARGE, text);
+	} else if (round_is_repeated(a)) {
+		round_end(a, output);
+	} else {
+		attempt_commit(a, output);
 	}
 }
 

@@ -28,6 +28,7 @@ struct plan {
 	struct formula params;    /* without what is in late */
 	struct formula late;      /* http: the parameter "output", as written */
 	struct formula condition; /* of `if`; no template where there is none */
+	struct formula until;     /* of `repeat`; the same */
 	bool may_have_heir; /* a worker may go on from it to a successor */
 	jv constant; /* checked params, where they read nothing; else invalid */
 };
@@ -37,7 +38,8 @@ enum attempt_state {
 	ATTEMPT_PREPARING, /* its definition or its expressions are awaited */
 	ATTEMPT_HELD,      /* exec: all exec slots are busy */
 	ATTEMPT_STARTED,   /* its kind is at work, or was told to stop */
-	ATTEMPT_ENDING,    /* its end is being said to Redis */
+	ATTEMPT_ASKING, /* its kind is done; whether until holds is awaited */
+	ATTEMPT_ENDING, /* its end is being said to Redis */
 };
 
 /* Why an attempt was told to stop: what its kind says then is replaced. */
@@ -77,7 +79,11 @@ struct attempt {
 	char entry[ENTRY_ID_MAX], run[RUN_ID_LEN + 1], name[STEP_NAME_MAX];
 	char idempotency_key[128]; /* the same for every try of this step */
 	int attempt, attempt_base, recoveries, generation;
-	int64_t taken_at; /* Redis' clock */
+	int round, rounds_before; /* of a repeated step, from 1; round.h */
+	int64_t taken_at;         /* Redis' clock */
+	int64_t clock_ahead_ms;   /* Redis' clock before the monotonic one */
+	int64_t wait_ms;  /* the other side asked for so long to the next round
+			   */
 	int64_t begun_us; /* monotonic */
 	jv memo;          /* what an earlier try left; invalid for none */
 
@@ -88,6 +94,7 @@ struct attempt {
 	jv params; /* expanded, checked against steps.def; secrets revealed;
 		      without null for what is optional and not of type ANY */
 	jv scope;  /* {input, steps, run, env}, for late expressions */
+	jv output; /* of a round, until it is known whether that is all */
 
 	void *work;        /* the kind's own, from start() to the end */
 	bool wants_heir;   /* it keeps its slot, once done, for a successor */

@@ -51,7 +51,7 @@ static void look_for_held(struct attempt *a, void *arg)
 	bool *is_held = arg;
 
 	*is_held = *is_held || a->state == ATTEMPT_STARTED ||
-		   a->state == ATTEMPT_PREPARING;
+		   a->state == ATTEMPT_PREPARING || a->state == ATTEMPT_ASKING;
 }
 
 /* Tools can go when no kind and no evaluator holds an attempt any more. */

@@ -95,6 +95,12 @@ void attempt_taken(struct attempt *a, const struct taken *t);
 void attempt_defined(struct attempt *a, const struct error *err);
 /* Ends it as `why` says, as soon as its kind lets go; idempotent. */
 void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once);
+/* Ends of one that its kind has let go of, or never had. */
+void attempt_commit(struct attempt *a, jv output); /* owns output */
+void attempt_fail(struct attempt *a, enum failure_class class,
+		  const char *text);
+void attempt_fail_too_large(struct attempt *a);
+void attempt_hand_back(struct attempt *a);
 void attempts_start_held(struct worker *w);
 void on_attempt_alarm(struct attempt *a);
 

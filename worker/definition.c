@@ -80,6 +80,8 @@ static int plan_init(struct plan *p, const struct workflow *w,
 	p->constant = p->late.source = jv_invalid();
 	p->condition =
 		formula_new(jv_copy(step->condition_source), step->condition);
+	p->until =
+		formula_new(jv_copy(step->repeat.source), step->repeat.until);
 	if (step->kind == STEP_http &&
 	    jv_object_has(jv_copy(step->params), jv_string("output"))) {
 		if (plan_late(p, err) < 0)
@@ -102,6 +104,7 @@ static void plan_clear(struct plan *p)
 	jv_free(p->params.source);
 	jv_free(p->late.source);
 	jv_free(p->condition.source);
+	jv_free(p->until.source);
 	jv_free(p->constant);
 }
 

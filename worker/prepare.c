@@ -3,6 +3,7 @@
 
 #include "core.h"
 #include "parameters.h"
+#include "round.h"
 
 /*
  * From what was taken to parameters that a kind can trust.
@@ -46,7 +47,8 @@ static jv scope_steps(const struct attempt *a, const struct taken *t,
 	jv steps = jv_object();
 	size_t outputs = a->step->reads_count;
 	size_t count = outputs + a->step->errors_count;
-	size_t told = count + (a->step->when == WHEN_UNDO);
+	size_t told =
+		count + (a->step->when == WHEN_UNDO) + round_is_repeated(a);
 
 	if (t->reads_count != told) {
 		error_set(err, ERR_INPUT, "redis gave %zu of %zu outputs",
@@ -103,9 +105,12 @@ static int make_scope(struct attempt *a, const struct taken *t,
 	scope = jv_object_set(jv_object(), jv_string("input"), input);
 	scope = jv_object_set(scope, jv_string("steps"), steps);
 	scope = jv_object_set(scope, jv_string("run"), scope_run(a, reason));
-	a->scope =
-		jv_object_set(scope, jv_string("env"), jv_copy(a->worker->env));
-	return 0;
+	scope = jv_object_set(scope, jv_string("env"), jv_copy(a->worker->env));
+	if (round_is_repeated(a))
+		scope = round_begin(a, scope, t->reads[t->reads_count - 1].text,
+				    err);
+	a->scope = scope;
+	return jv_is_valid(scope) ? 0 : -1;
 }
 
 /* params: owned. Types are checked before secrets are put in. */
@@ -183,7 +188,8 @@ void attempt_prepare(struct attempt *a, const struct taken *t)
 	bool is_constant = jv_is_valid(p->constant);
 	struct error err;
 
-	if (is_constant && !p->late.template && !p->condition.template) {
+	if (is_constant && !p->late.template && !p->condition.template &&
+	    !round_is_repeated(a)) {
 		if (template_has_secrets(p->params.template)) {
 			check(a, jv_copy(p->constant));
 			return;
@@ -194,7 +200,7 @@ void attempt_prepare(struct attempt *a, const struct taken *t)
 	}
 	if (make_scope(a, t, &err) < 0)
 		attempt_prepared(a, &err);
-	else if (p->condition.template)
+	else if (p->condition.template && a->round <= 1)
 		prepare_conditionally(a);
 	else
 		prepare_params(a);

@@ -77,25 +77,47 @@ static void post(struct attempt *a, enum verb verb, size_t at)
 	list_push(&box->attempts, a);
 }
 
-int report_done(struct attempt *a, jv output)
+/* Owns output. Bounding the buffer spares a second one and a copy. */
+static int add_output(struct buf *bytes, const struct attempt *a, jv output)
 {
-	struct buf *bytes = &outbox_of(a, VERB_COMPLETE)->gathering.bytes;
-	size_t at = bytes->len;
 	int status;
 
-	/* Bounding the buffer spares a second one and a copy. */
-	bytes->max = at + (size_t)a->worker->config->worker.output_max;
+	bytes->max = bytes->len + (size_t)a->worker->config->worker.output_max;
 	status = msgpack_print(output, bytes);
 	bytes->max = BYTES_MAX;
 	bytes->is_full = false;
 	jv_free(output);
-	if (status < 0) {
+	return status;
+}
+
+int report_done(struct attempt *a, jv output)
+{
+	struct buf *bytes = &outbox_of(a, VERB_COMPLETE)->gathering.bytes;
+	size_t at = bytes->len;
+
+	if (add_output(bytes, a, output) < 0) {
 		bytes->len = at;
 		return -1;
 	}
 	a->wants_heir = a->plan->may_have_heir;
 	a->worker->reports.heirs += a->wants_heir;
 	post(a, VERB_COMPLETE, at);
+	return 0;
+}
+
+int report_round(struct attempt *a, int64_t due_at, jv output)
+{
+	struct buf *bytes = &outbox_of(a, VERB_DEFER)->gathering.bytes;
+	size_t at = bytes->len;
+
+	buf_addf(bytes, "%d %d %d ", a->round, a->attempt - 1,
+		 a->rounds_before);
+	if (add_output(bytes, a, output) < 0) {
+		bytes->len = at;
+		return -1;
+	}
+	a->end.when = due_at;
+	post(a, VERB_DEFER, at);
 	return 0;
 }
 

@@ -115,6 +115,8 @@ static void env_describe(struct environment *e, const struct attempt *a)
 	env_set(e, "TREADLE_STEP", a->ref.step);
 	env_set_number(e, "TREADLE_ATTEMPT", a->attempt);
 	env_set_number(e, "TREADLE_RECOVERY", a->recoveries);
+	if (a->round > 0)
+		env_set_number(e, "TREADLE_ROUND", a->round);
 	env_set(e, "TREADLE_IDEMPOTENCY_KEY", a->idempotency_key);
 	env_set(e, "TREADLE_FD", "3");
 	if (!jv_is_valid(a->memo))

@@ -142,6 +142,8 @@ static void on_end(void *arg, const struct http_response *r)
 	jv answer;
 
 	h->call = NULL;
+	if (r->retry_after_ms > 0)
+		a->wait_ms = r->retry_after_ms;
 	if (r->result != HTTP_ANSWERED || !h->is_ok) {
 		fail(h, r);
 	} else if (h->download) {

@@ -110,7 +110,7 @@ static struct attempt *renew(struct table *t)
 		a = xcalloc(1, sizeof(*a));
 		arena_init(&a->arena);
 	}
-	a->memo = a->params = a->scope = jv_invalid();
+	a->memo = a->params = a->scope = a->output = jv_invalid();
 	a->alarm_at = ALARM_NONE;
 	return a;
 }
@@ -170,6 +170,7 @@ void table_remove(struct table *t, struct attempt *a)
 	jv_free(a->memo);
 	jv_free(a->params);
 	jv_free(a->scope);
+	jv_free(a->output);
 	news_free(a->news);
 	if (a->definition)
 		definition_put(a->definition);

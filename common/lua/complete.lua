@@ -96,6 +96,9 @@ local function complete_one(batch, answer, args, i, offer)
     call('HDEL', p .. 'out:' .. id, '.memo:' .. name)
     call('HDEL', key, 'progress:' .. name)
   end
+  if of.rounds then
+    call('HDEL', p .. 'out:' .. id, '.last:' .. name)
+  end
   if not offer.name then
     finish_entry(batch, queue, entry)
     answer[#answer + 1] = 'COMMITTED'
@@ -103,7 +106,7 @@ local function complete_one(batch, answer, args, i, offer)
   end
   local heir = graph.steps[offer.name]
   answer[#answer + 1] = heir.inherited
-  add_first(answer, p, id, key, v[2], heir)
+  add_first(answer, p, id, key, offer.name, v[2], heir)
   return true
 end
 

@@ -61,9 +61,25 @@ function step.fail(p, args)
   return answer
 end
 
+-- What a try leaves for the next one. Of a step that is repeated that is what
+-- the round has yielded: with the round ends what its tries have noted, and
+-- how many of them were lost.
+function step.leave(p, at, memo)
+  local key = p .. 'out:' .. at.id
+  if at.graph.steps[at.name].rounds then
+    call('HSET', key, '.last:' .. at.name, memo)
+    call('HDEL', key, '.memo:' .. at.name)
+    call('HDEL', p .. 'run:' .. at.id, 'progress:' .. at.name)
+    at.recoveries = 0
+  elseif memo ~= '' then
+    call('HSET', key, '.memo:' .. at.name, memo)
+  end
+end
+
 -- Puts steps aside until a time, without counting an attempt.
 -- WORKER (QUEUE ENTRY RUN STEP ATTEMPT DUE_AT MEMO)... Returns as complete.
--- Afterwards, if COMMITTED: the step is delayed; its next try gets MEMO.
+-- Afterwards, if COMMITTED: the step is delayed; its next try, or round, gets
+-- MEMO.
 function step.defer(p, args)
   check_items(args, 7, 4, 5)
   local now = clock()
@@ -73,9 +89,7 @@ function step.defer(p, args)
     local at, why = read_held(batch, args[1], args[i + 2], args[i + 3],
       args[i + 1], args[i + 4], 'delayed', tonumber(args[i + 4]) - 1)
     if at then
-      if args[i + 6] ~= '' then
-        call('HSET', p .. 'out:' .. at.id, '.memo:' .. at.name, args[i + 6])
-      end
+      step.leave(p, at, args[i + 6])
       at.text = record.running(at.attempt - 1, at.recoveries, args[i + 1],
         at.worker, at.started)
       put_aside(batch, at, tonumber(args[i + 5]), now, 'deferrals')

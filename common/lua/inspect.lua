@@ -46,6 +46,16 @@ local function failure_of(p, id, name, attempt, recoveries)
     call('HGET', key, name .. '/' .. attempt .. '~' .. recoveries)
 end
 
+-- Of a step that is repeated, how many rounds have ended without being enough.
+function inspect.rounds(p, id, name, step_of, state)
+  if not step_of.rounds or record.SETTLED[state] then
+    return nil, nil
+  end
+  local last = call('HGET', p .. 'out:' .. id, '.last:' .. name)
+  return json.number(last and string.match(last, '^%d+') or 0),
+    json.number(step_of.rounds)
+end
+
 local function status_step(p, id, of, name)
   local step_of = of.graph.steps[name]
   local state, attempt, recoveries, entry, holder, started, took =
@@ -53,6 +63,7 @@ local function status_step(p, id, of, name)
   local is_held = started ~= nil
   local due = state == 'delayed' and
     call('ZSCORE', p .. 'delayed', id .. '/' .. name)
+  local round, rounds = inspect.rounds(p, id, name, step_of, state)
   local output, output_bytes
   if state == 'done' then
     output, output_bytes = output_of(p, id, name)
@@ -63,6 +74,7 @@ local function status_step(p, id, of, name)
     'undoes', step_of.when == 'undo' and json.text(step_of.needs[1]),
     'attempt', json.number(attempt),
     'recoveries', json.number(recoveries),
+    'round', round, 'rounds', rounds,
     'entry', entry ~= '' and json.text(entry),
     'worker', is_held and json.text(holder),
     'started_at', is_held and json.number(started),

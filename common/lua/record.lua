@@ -119,7 +119,8 @@ function definition.get(p, digest)
     of.field = 'step:' .. name -- where its record stands in the run's hash
     -- How many texts tell what the step reads (take), and what is answered
     -- at its plain first attempt.
-    of.texts = (of.input or of.reads[1]) and 2 + #of.reads or 0
+    of.all_texts = 2 + #of.reads + (of.rounds and 1 or 0)
+    of.texts = (of.input or of.all_texts > 2) and of.all_texts or 0
     of.counts = '1 0 0 0 ' .. of.texts
     of.inherited = 'COMMITTED ' .. name
   end

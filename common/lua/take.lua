@@ -2,13 +2,14 @@
 
 -- An item of the answer: the digest of the definition; the counts, "<attempt>
 -- <attempts that don't count> <recoveries> <generation> <texts that follow>";
--- and these, what the step reads: memo, input, output of each step before it.
+-- and these, what the step reads: memo, input, output of each step before it,
+-- and where it is repeated what its last round has left.
 -- The items stand in the answer one behind the other, since a list for each
 -- would cost 4000 instructions.
 
 -- HGET for each, because the reply of an HMGET costs Lua more than the calls
 -- it saves.
-local function add_reads(answer, p, run_id, key, of, memo)
+local function add_reads(answer, p, run_id, key, name, of, memo)
   local n = #answer
   answer[n + 1] = memo
   answer[n + 2] = of.input and run.input(p, run_id, key) or false
@@ -16,14 +17,18 @@ local function add_reads(answer, p, run_id, key, of, memo)
   for i = 1, #of.reads do
     answer[n + 2 + i] = call('HGET', out, of.reads[i])
   end
+  if of.rounds then
+    answer[n + of.all_texts] =
+      call('HGET', p .. 'out:' .. run_id, '.last:' .. name)
+  end
 end
 
 -- Adds the item of a first attempt of which nothing is to be remembered.
-local function add_first(answer, p, run_id, key, digest, of)
+local function add_first(answer, p, run_id, key, name, digest, of)
   local n = #answer
   answer[n + 1], answer[n + 2] = digest, of.counts
   if of.texts > 0 then
-    add_reads(answer, p, run_id, key, of, false)
+    add_reads(answer, p, run_id, key, name, of, false)
   end
 end
 
@@ -35,8 +40,8 @@ local function add_later(answer, p, run_id, key, name, digest, of, attempt,
   local n = #answer
   answer[n + 1] = digest
   answer[n + 2] = attempt .. ' ' .. base .. ' ' .. recoveries .. ' ' ..
-    generation .. ' ' .. 2 + #of.reads
-  add_reads(answer, p, run_id, key, of,
+    generation .. ' ' .. of.all_texts
+  add_reads(answer, p, run_id, key, name, of,
     call('HGET', p .. 'out:' .. run_id, '.memo:' .. name))
 end
 
@@ -150,7 +155,7 @@ local function take_one(batch, answer, id, queue, entry, run_id, name, now)
   end
   call('HSET', key, field, 'running 1 0 ' .. entry .. ' ' .. id .. ' ' .. now)
   count(batch, 'attempts')
-  add_first(answer, p, run_id, key, digest, graph.steps[name])
+  add_first(answer, p, run_id, key, name, digest, graph.steps[name])
 end
 
 -- Begins attempts at entries that XREADGROUP delivered.

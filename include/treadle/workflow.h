@@ -45,6 +45,14 @@ enum step_when {
 	WHEN_UNDO, /* it undoes the one step that it needs */
 };
 
+/* Rounds: it is performed again until an expression over its output holds. */
+struct step_repeat {
+	jv source;              /* of until: a text; invalid: no repetition */
+	struct template *until; /* NULL: no repetition */
+	int64_t every_ms;       /* from the end of a round to the next */
+	int rounds_max;
+};
+
 struct step {
 	const char *name;
 	enum step_kind kind;
@@ -57,6 +65,7 @@ struct step {
 	bool is_tolerant;           /* continue_on_error */
 	jv catches;  /* on_error: [{classes, step}]; invalid for none */
 	int handles; /* the step whose failures this one is for, or -1 */
+	struct step_repeat repeat;
 	const char *queue;
 	int64_t timeout_ms; /* of one attempt */
 	struct retry_policy retry;

@@ -205,6 +205,7 @@ static void read_output(struct exam *e, struct slice name)
 		e->steps[i].has_output = true;
 	else if (!slice_is(name, ".input") && !slice_is(name, ".reason") &&
 		 step_of(e, name, ".memo:") == PLAN_NONE &&
+		 step_of(e, name, ".last:") == PLAN_NONE &&
 		 step_of(e, name, ".error:") == PLAN_NONE)
 		tell_unknown(e, "out:", name);
 }

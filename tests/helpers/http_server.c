@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <uv.h>
 
 #include "treadle/text.h"
 #include "treadle/value.h"
 #include "gzip.h"
 #include "http_connection.h"
+#include "http_head.h"
 
 /*
  * An HTTP server for tests and benchmarks: each path behaves in its own way,
@@ -20,6 +20,7 @@
  *   /echo                                      the request, as JSON
  *   /redirect?to=URL /retry-after/S /retry-date /throttled/S
  *   /flaky/N                                   503, but for a key's N+1st time
+ *   /job/N?NAME                                202, and 200 from its N+1st time
  *   /charge /ledger                            times that each key came
  *   /stats                                     connections and requests
  *   /close-early /reset /headers-flood /interim-flood
@@ -51,44 +52,26 @@ static void answer_value(struct connection *c, jv value)
 	jv_free(value);
 }
 
-/* Headers of the request */
-
-static bool next_header(struct slice *head, struct slice *name,
-			struct slice *value)
-{
-	struct slice line = slice_cut(head, '\n');
-
-	*name = slice_cut(&line, ':');
-	*value = slice_trim(line);
-	return name->len > 0;
-}
-
-static struct slice find_header(struct slice head, const char *wanted)
-{
-	struct slice name, value;
-
-	while (next_header(&head, &name, &value))
-		if (name.len == strlen(wanted) &&
-		    strncasecmp(name.data, wanted, name.len) == 0)
-			return value;
-	return SLICE("");
-}
-
 static jv text_of(struct slice s)
 {
 	return jv_string_sized(s.data, (int)s.len);
 }
 
-/* How often this request's idempotency key has come, this time included. */
-static int count_key(const struct request *q)
+/* How often this has come, this time included. Owns key. */
+static int count_up(jv key)
 {
-	jv key = text_of(find_header(q->head, "Idempotency-Key"));
 	jv times = value_get(server.ledger, jv_string_value(key));
 	int count = jv_is_valid(times) ? (int)jv_number_value(times) + 1 : 1;
 
 	jv_free(times);
 	server.ledger = jv_object_set(server.ledger, key, jv_number(count));
 	return count;
+}
+
+/* How often this request's idempotency key has come. */
+static int count_key(const struct request *q)
+{
+	return count_up(text_of(find_header(q->head, "Idempotency-Key")));
 }
 
 static void answer_gzip(struct connection *c, long long count)
@@ -257,6 +240,22 @@ static void route_flaky(const struct request *q)
 		    times > q->number ? "\"at last\"" : "0");
 }
 
+/* An asynchronous API: asked again and again until it is ready. */
+static void route_job(const struct request *q)
+{
+	int times = count_up(text_of(q->query));
+	bool is_ready = times > q->number;
+	struct response r = {.status = is_ready ? 200 : 202,
+			     .type = "application/json",
+			     .headers = is_ready ? "" : "Retry-After: 1\r\n"};
+	char text[64];
+
+	snprintf(text, sizeof(text), "{\"state\":\"%s\",\"asked\":%d}",
+		 is_ready ? "ready" : "working", times);
+	r.body = slice_of(text);
+	answer(q->connection, &r);
+}
+
 static void route_charge(const struct request *q)
 {
 	char text[32];
@@ -348,6 +347,7 @@ static const struct route {
 	{"/throttled/", route_retry_after},
 	{"/retry-date", route_retry_date},
 	{"/flaky/", route_flaky},
+	{"/job/", route_job},
 	{"/charge", route_charge},
 	{"/ledger", route_ledger},
 	{"/stats", route_stats},
