@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "branch.h"
+#include "caching.h"
 #include "params.h"
 #include "repeat.h"
 
@@ -24,7 +25,7 @@ int grammar_refuse_reserved(struct grammar *g, struct spot map,
 			    const char *what)
 {
 	static const char *const reserved[] = {
-		"for_each", "workflow", "cache",    "signal", "priority",
+		"for_each", "workflow", "signal",   "priority",
 		"provider", "schedule", "fallback", "budget",
 	};
 
@@ -43,7 +44,8 @@ static int check_step_keys(struct grammar *g, struct spot step,
 			   const char *what)
 {
 	static const char *const keys[] = {
-		"needs", "compensate", BRANCH_KEYS, "repeat", SETTINGS_KEYS,
+		"needs",  "compensate", BRANCH_KEYS,
+		"repeat", CACHING_KEYS, SETTINGS_KEYS,
 #define STEP(kind, help) #kind,
 #define PARAM(kind, name, type, presence, help)
 #define END(kind)
@@ -191,6 +193,7 @@ struct parts {
 	struct settings settings;
 	struct branch branch;
 	struct repeat repeat;
+	struct caching caching;
 	jv needs, params;
 };
 
@@ -211,6 +214,7 @@ static int read_parts(struct grammar *g, const char *name, struct spot s,
 	    read_needs(g, s, subject, name, &p->needs) != 0 ||
 	    branch_read(&p->branch, s, what, g->err) != 0 ||
 	    repeat_read(&p->repeat, p->kind, s, what, g->err) != 0 ||
+	    caching_read(&p->caching, p->kind, s, what, g->err) != 0 ||
 	    settings_read(&p->settings, s, what, g->err) != 0)
 		return -1;
 	struct spot written = spot_get(s, step_kind_text(p->kind));
@@ -231,6 +235,7 @@ int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
 
 	branch_init(&p.branch);
 	repeat_init(&p.repeat);
+	caching_init(&p.caching);
 	result = read_parts(g, name, s, &p);
 	if (result != 0) {
 		jv_free(p.needs);
@@ -240,8 +245,10 @@ int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
 					   p.params);
 		*step = branch_print(&p.branch, *step);
 		*step = repeat_print(&p.repeat, *step);
+		*step = caching_print(&p.caching, *step);
 	}
 	branch_clear(&p.branch);
 	repeat_clear(&p.repeat);
+	caching_clear(&p.caching);
 	return result;
 }

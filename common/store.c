@@ -258,7 +258,10 @@ void store_submit(struct store *s, const struct submission *subs, size_t count,
 
 	must(count);
 	store_begin(s, STORE_submit, &c);
+	if (subs[0].is_uncached)
+		command_text(&c, "no-cache");
 	for (size_t i = 0; i < count; i++) {
+		must(subs[i].is_uncached == subs[0].is_uncached);
 		command_text(&c, subs[i].run);
 		command_text(&c, subs[i].digest);
 		command_slice(&c, subs[i].input);

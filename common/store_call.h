@@ -3,6 +3,7 @@
 #define TREADLE_STORE_CALL_H
 
 #include "treadle/crypto.h"
+#include "treadle/store_cache.h"
 #include "treadle/store_worker.h"
 
 /*
@@ -66,6 +67,8 @@ struct store_call {
 		store_complete_fn *complete;
 		store_beat_fn *beat;
 		store_bytes_fn *bytes;
+		store_recall_fn *recall;
+		store_remember_fn *remember;
 	} to;
 	void *arg;
 };

@@ -285,11 +285,19 @@ static bool read_complete(struct store_call *call, const struct reply *reply,
 	return true;
 }
 
-static const char *how_completed(const struct completion *c)
+static void command_how(struct command *c, const struct completion *done)
 {
-	if (c->is_skipped)
-		return "skip";
-	return c->wants_heir ? "1" : "0";
+	char *how;
+
+	if (done->is_skipped) {
+		command_text(c, "skip");
+	} else if (!done->source) {
+		command_text(c, done->wants_heir ? "1" : "0");
+	} else {
+		how = xasprintf("%d %s", done->wants_heir, done->source);
+		command_text(c, how);
+		free(how);
+	}
 }
 
 void store_complete(struct store *s, const char *worker,
@@ -307,7 +315,7 @@ void store_complete(struct store *s, const char *worker,
 	for (size_t i = 0; i < count; i++) {
 		command_attempt(&c, &done[i].ref);
 		command_slice(&c, done[i].output);
-		command_text(&c, how_completed(&done[i]));
+		command_how(&c, &done[i]);
 	}
 	store_send(s, &c, &call, -1);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "branch.h"
+#include "caching.h"
 #include "grammar.h"
 #include "graph.h"
 #include "params.h"
@@ -86,7 +87,7 @@ static void on_read(void *arg, const char *name)
 static int build_reads(struct builder *b, struct step *step, int node)
 {
 	size_t count = b->graph.count, used = 0;
-	bool has_input = false;
+	bool has_input = false, keys_input = false;
 	struct reader reader = {
 		.b = b,
 		.node = node,
@@ -101,6 +102,9 @@ static int build_reads(struct builder *b, struct step *step, int node)
 		template_reads(step->repeat.until, on_read, &reader,
 			       &has_input);
 	step->reads_input |= has_input;
+	if (step->cache_key)
+		template_reads(step->cache_key, on_read, &reader, &keys_input);
+	step->reads_input |= keys_input;
 	for (size_t i = 0; i < count; i++)
 		used += reader.is_read[i];
 	int *reads = arena_calloc(&b->w->arena, used, sizeof(int));
@@ -169,6 +173,21 @@ static int build_repeat(struct builder *b, struct step *step, struct spot s)
 	return step->repeat.until ? 0 : -1;
 }
 
+static int build_caching(struct builder *b, struct step *step, struct spot s)
+{
+	struct caching caching;
+	int result;
+
+	caching_init(&caching);
+	result = caching_parse(&caching, s.value, b->err);
+	step->cache_ms = caching.ttl_ms;
+	step->cache_source = caching.key;
+	if (result != 0 || !jv_is_valid(caching.key))
+		return result;
+	step->cache_key = template_new(step->cache_source, false, b->err);
+	return step->cache_key ? 0 : -1;
+}
+
 static int check_keys(struct spot s, const char *const *keys, size_t count,
 		      struct error *err)
 {
@@ -183,9 +202,10 @@ static int check_keys(struct spot s, const char *const *keys, size_t count,
 
 static int build_step(struct builder *b, struct step *step, int node)
 {
-	static const char *const keys[] = {
-		"kind",       "needs",     "params", "when",       "final",
-		"unfinished", BRANCH_KEYS, "repeat", SETTINGS_KEYS};
+	static const char *const keys[] = {"kind",       "needs",  "params",
+					   "when",       "final",  "unfinished",
+					   BRANCH_KEYS,  "repeat", CACHING_KEYS,
+					   SETTINGS_KEYS};
 	struct spot s = spot_get(b->steps, b->graph.names[node]);
 	struct spot kind = spot_get(s, "kind");
 	struct settings settings;
@@ -193,7 +213,7 @@ static int build_step(struct builder *b, struct step *step, int node)
 	step->name = b->graph.names[node];
 	step->params = jv_null();
 	step->condition_source = step->catches = jv_invalid();
-	step->repeat.source = jv_invalid();
+	step->repeat.source = step->cache_source = jv_invalid();
 	if (check_keys(s, keys, countof(keys), b->err) != 0)
 		return -1;
 	int found = value_is_text(kind.value)
@@ -210,7 +230,7 @@ static int build_step(struct builder *b, struct step *step, int node)
 	step->retry = settings.retry;
 	build_needs(b, step, node);
 	if (build_params(b, step, s) != 0 || build_branch(b, step, s) != 0 ||
-	    build_repeat(b, step, s) != 0)
+	    build_repeat(b, step, s) != 0 || build_caching(b, step, s) != 0)
 		return -1;
 	return build_reads(b, step, node);
 }
@@ -463,6 +483,8 @@ void workflow_free(struct workflow *w)
 		jv_free(w->steps[i].condition_source);
 		jv_free(w->steps[i].catches);
 		jv_free(w->steps[i].repeat.source);
+		jv_free(w->steps[i].cache_source);
+		template_free(w->steps[i].cache_key);
 		template_free(w->steps[i].condition);
 		template_free(w->steps[i].repeat.until);
 		template_free(w->steps[i].template);

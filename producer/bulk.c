@@ -43,6 +43,7 @@ struct bulk {
 	struct lines lines;
 	const char *key, *key_field;
 	int64_t deadline_ms;
+	bool is_uncached;
 	size_t batch_max;
 	bool is_quiet;
 	struct batch batches[BATCHES];
@@ -193,6 +194,7 @@ static void send_batch(struct batch *batch)
 				  batch->ends[i] - begin},
 			.key = batch->keys ? batch->keys[i] : "",
 			.deadline_ms = b->deadline_ms,
+			.is_uncached = b->is_uncached,
 		};
 	}
 	store_submit(dialogue_store(b->dialogue), batch->subs, batch->count,
@@ -430,6 +432,7 @@ int bulk_submit(struct call *c, struct dialogue *d, const struct workflow *w,
 	b.key = call_text(c, "--key", NULL);
 	b.key_field = call_text(c, "--key-field", NULL);
 	b.is_quiet = call_has(c, "--quiet");
+	b.is_uncached = call_has(c, "--no-cache");
 	b.batch_max = (size_t)c->config->producer.batch;
 	if (call_duration(c, "--deadline", &b.deadline_ms, err) != 0 ||
 	    lines_start(&b.lines, dialogue_loop(d), path, on_more, &b, err) !=

@@ -126,6 +126,10 @@ void report_step(struct buf *b, jv step, int64_t now)
 		add_due(b, step, now);
 	} else if (slice_is(state, "dead") && answer_has(step, "failure")) {
 		add_failure(b, answer_get(step, "failure"));
+	} else if (answer_has(step, "cached_from")) {
+		buf_adds(b, "cached, as ");
+		add(b, answer_text(step, "cached_from"));
+		buf_adds(b, " gave it");
 	}
 }
 

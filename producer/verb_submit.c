@@ -97,7 +97,8 @@ static int submit_one(struct call *c, const struct workflow *w,
 	struct submission sub = {.run = id,
 				 .digest = w->digest,
 				 .input = input,
-				 .key = call_text(c, "--key", "")};
+				 .key = call_text(c, "--key", ""),
+				 .is_uncached = call_has(c, "--no-cache")};
 	bool is_waiting = call_has(c, "--wait") || call_has(c, "--watch");
 	bool is_new;
 
@@ -228,6 +229,8 @@ static const struct verb_option options[] = {
 	{"--key", "KEY",
 	 "submit at most once: the same key gives the same run"},
 	{"--deadline", "SPAN", "end the run if it isn't done after so long"},
+	{"--no-cache", NULL,
+	 "perform every step, whatever the cache knows; keep what they give"},
 	{"--wait", NULL, "wait for the end; exit with the run's result"},
 	{"--watch", NULL, "the same, and show progress meanwhile"},
 	{"--dry-run", NULL, "check everything, submit nothing"},

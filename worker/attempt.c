@@ -252,6 +252,8 @@ void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once)
 			a->work = NULL;
 			definition_leave(a);
 			attempt_hand_back(a);
+		} else if (recall_forget(a)) {
+			attempt_hand_back(a);
 		}
 		break;
 	case ATTEMPT_HELD:

@@ -29,6 +29,7 @@ struct plan {
 	struct formula late;      /* http: the parameter "output", as written */
 	struct formula condition; /* of `if`; no template where there is none */
 	struct formula until;     /* of `repeat`; the same */
+	struct formula cache_key; /* of `cache`; no template: parameters tell */
 	bool may_have_heir; /* a worker may go on from it to a successor */
 	jv constant; /* checked params, where they read nothing; else invalid */
 };
@@ -61,7 +62,8 @@ struct ending {
 	enum failure_class class;
 	int code;
 	double took_ms;
-	bool is_skipped; /* done without being performed */
+	bool is_skipped;    /* done without being performed */
+	const char *source; /* RUN/STEP whose cached output it is, or NULL */
 };
 
 #define ENTRY_ID_MAX 44
@@ -99,6 +101,7 @@ struct attempt {
 	void *work;        /* the kind's own, from start() to the end */
 	bool wants_heir;   /* it keeps its slot, once done, for a successor */
 	struct news *news; /* progress, log...; NULL while there is none */
+	struct recall *recall; /* of `cache`; NULL where it does not say it */
 	struct ending end;
 	int64_t due_ms;  /* monotonic: when its time is over */
 	size_t alarm_at; /* its place among the alarms, or ALARM_NONE */

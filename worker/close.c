@@ -25,6 +25,7 @@ static void on_part_stopped(void *arg)
 		return;
 	table_each(&w->table, forget, NULL);
 	reports_clear(&w->reports);
+	recalls_clear(&w->recalls);
 	table_clear(&w->table);
 	definitions_clear(&w->definitions);
 	alarms_stop(&w->alarms);

@@ -7,6 +7,7 @@
 #include "fetch.h"
 #include "lease.h"
 #include "news.h"
+#include "recall.h"
 #include "report.h"
 #include "table.h"
 #include "take.h"
@@ -43,6 +44,7 @@ struct worker {
 	struct takes takes;
 	struct reports reports;
 	struct gazette gazette;
+	struct recalls recalls;
 	struct fetch fetch;
 	struct lease lease;
 	struct tally tally;
@@ -106,6 +108,8 @@ void on_attempt_alarm(struct attempt *a);
 
 /* prepare.c: from what was taken to checked parameters. */
 void attempt_prepare(struct attempt *a, const struct taken *t);
+/* The cache does not know its output: its secrets are put in. */
+void attempt_reveal(struct attempt *a);
 /* Called by prepare when a->params are ready, or with why they are not. */
 void attempt_prepared(struct attempt *a, const struct error *err);
 

@@ -82,6 +82,8 @@ static int plan_init(struct plan *p, const struct workflow *w,
 		formula_new(jv_copy(step->condition_source), step->condition);
 	p->until =
 		formula_new(jv_copy(step->repeat.source), step->repeat.until);
+	p->cache_key =
+		formula_new(jv_copy(step->cache_source), step->cache_key);
 	if (step->kind == STEP_http &&
 	    jv_object_has(jv_copy(step->params), jv_string("output"))) {
 		if (plan_late(p, err) < 0)
@@ -105,6 +107,7 @@ static void plan_clear(struct plan *p)
 	jv_free(p->late.source);
 	jv_free(p->condition.source);
 	jv_free(p->until.source);
+	jv_free(p->cache_key.source);
 	jv_free(p->constant);
 }
 

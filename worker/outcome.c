@@ -53,8 +53,13 @@ static void log_committed(const struct attempt *a, enum verb verb,
 
 	switch (verb) {
 	case VERB_COMPLETE:
-		log_info(a->end.is_skipped ? "step skipped" : "step done",
-			 &fields, NULL);
+		if (a->end.source)
+			log_info("step done", &fields, "cached, as %s gave it",
+				 a->end.source);
+		else
+			log_info(a->end.is_skipped ? "step skipped"
+						   : "step done",
+				 &fields, NULL);
 		break;
 	case VERB_FAIL:
 		log_failed(a, told);
@@ -73,7 +78,8 @@ void outcome_log(const struct attempt *a, enum verb verb, enum end_code code,
 {
 	struct log_fields fields;
 
-	if ((verb == VERB_COMPLETE || verb == VERB_FAIL) && a->step)
+	if ((verb == VERB_COMPLETE || verb == VERB_FAIL) && a->step &&
+	    !a->end.source)
 		tally_add(&a->worker->tally, a->step->kind, a->end.took_ms);
 	if (code == END_COMMITTED || code == END_DUPLICATE) {
 		log_committed(a, verb, told);

@@ -113,18 +113,29 @@ static int make_scope(struct attempt *a, const struct taken *t,
 	return jv_is_valid(scope) ? 0 : -1;
 }
 
+void attempt_reveal(struct attempt *a)
+{
+	struct error err;
+
+	if (template_has_secrets(a->plan->params.template) &&
+	    template_reveal(&a->params, worker_secret, a->worker, &err) < 0)
+		attempt_prepared(a, &err);
+	else
+		attempt_prepared(a, NULL);
+}
+
 /* params: owned. Types are checked before secrets are put in. */
 static void check(struct attempt *a, jv params)
 {
 	struct error err;
 
 	a->params = params;
-	if (parameters_fit(a->step->kind, &a->params, &err) < 0 ||
-	    (template_has_secrets(a->plan->params.template) &&
-	     template_reveal(&a->params, worker_secret, a->worker, &err) < 0))
+	if (parameters_fit(a->step->kind, &a->params, &err) < 0)
 		attempt_prepared(a, &err);
+	else if (a->stop == STOP_NOT && a->step->cache_ms)
+		recall_begin(a);
 	else
-		attempt_prepared(a, NULL);
+		attempt_reveal(a);
 }
 
 static void on_params(struct attempt *a, jv value, const struct error *err)
@@ -189,7 +200,7 @@ void attempt_prepare(struct attempt *a, const struct taken *t)
 	struct error err;
 
 	if (is_constant && !p->late.template && !p->condition.template &&
-	    !round_is_repeated(a)) {
+	    !round_is_repeated(a) && !p->step->cache_ms) {
 		if (template_has_secrets(p->params.template)) {
 			check(a, jv_copy(p->constant));
 			return;

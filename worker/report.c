@@ -77,6 +77,14 @@ static void post(struct attempt *a, enum verb verb, size_t at)
 	list_push(&box->attempts, a);
 }
 
+/* What it gives lies at the end of the box, from `at` on. */
+static void post_done(struct attempt *a, size_t at, bool has_place)
+{
+	a->wants_heir = a->plan->may_have_heir && has_place;
+	a->worker->reports.heirs += a->wants_heir;
+	post(a, VERB_COMPLETE, at);
+}
+
 /* Owns output. Bounding the buffer spares a second one and a copy. */
 static int add_output(struct buf *bytes, const struct attempt *a, jv output)
 {
@@ -99,9 +107,7 @@ int report_done(struct attempt *a, jv output)
 		bytes->len = at;
 		return -1;
 	}
-	a->wants_heir = a->plan->may_have_heir;
-	a->worker->reports.heirs += a->wants_heir;
-	post(a, VERB_COMPLETE, at);
+	post_done(a, at, true);
 	return 0;
 }
 
@@ -119,6 +125,18 @@ int report_round(struct attempt *a, int64_t due_at, jv output)
 	a->end.when = due_at;
 	post(a, VERB_DEFER, at);
 	return 0;
+}
+
+/* A child process has left its place to an heir; this one never had any. */
+void report_recalled(struct attempt *a, struct slice output,
+		     struct slice source)
+{
+	struct buf *bytes = &outbox_of(a, VERB_COMPLETE)->gathering.bytes;
+	size_t at = bytes->len;
+
+	buf_add(bytes, output.data, output.len);
+	a->end.source = arena_copy(&a->arena, source).data;
+	post_done(a, at, a->kind != &step_exec);
 }
 
 void report_skipped(struct attempt *a)
@@ -243,6 +261,8 @@ static void end_completed(struct outbox *o, struct attempt *a,
 	struct attempt *heir = NULL;
 
 	outcome_log(a, o->verb, c->code, bytes_of(o, a));
+	if (c->code == END_COMMITTED || c->code == END_DUPLICATE)
+		recall_keep(a, bytes_of(o, a));
 	if (c->heir.len > 0)
 		heir = take_heir(a, c->heir);
 	forget(a);
@@ -297,6 +317,7 @@ static void say_complete(struct outbox *o)
 		c[i] = (struct completion){.ref = a->ref,
 					   .output = bytes_of(o, a),
 					   .is_skipped = a->end.is_skipped,
+					   .source = a->end.source,
 					   .wants_heir =
 						   a->wants_heir &&
 						   w->phase == WORKER_RUNNING};

@@ -48,6 +48,9 @@ void reports_clear(struct reports *r);
 int report_done(struct attempt *a, jv output); /* owns output */
 /* A round has ended, not the last; returns as report_done(). */
 int report_round(struct attempt *a, int64_t due_at, jv output); /* owns */
+/* Its output, msgpack, is that of another step: RUN/STEP. Copies both. */
+void report_recalled(struct attempt *a, struct slice output,
+		     struct slice source);
 /* Its condition does not hold: it is settled without an output. */
 void report_skipped(struct attempt *a);
 /* delay_ms: until the next try, or -1 for none. Copies what f borrows. */

@@ -67,6 +67,7 @@ static void on_turn(uv_prepare_t *turn)
 	}
 	attempts_start_held(w);
 	takes_flush(w);
+	recalls_flush(w);
 	gazette_flush(w);
 	reports_flush(w);
 	fetch_turn(&w->fetch);
@@ -173,6 +174,7 @@ void worker_start(struct worker *w, uv_loop_t *loop,
 	w->takes.batch_max = TAKE_MAX;
 	definitions_init(&w->definitions, w);
 	reports_init(&w->reports, w);
+	recalls_init(&w->recalls);
 	alarms_start(&w->alarms, loop, on_attempt_alarm);
 	lease_start(w);
 	w->env = exposed(&config->worker.expose);

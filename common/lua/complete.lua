@@ -7,19 +7,26 @@
 
 -- Whether Redis has memory left, as of a moment ago. What ends steps is done
 -- without, but nothing may begin then. Who may not ask gets a cautious no.
-local memory = { asked_at = 0, is_left = true }
+local memory = { asked_at = 0, is_left = true, is_plenty = true }
 local MEMORY_MS = 100
+local PLENTY = 0.75 -- of it may be used while there is plenty left
 
 local function has_memory(now)
   if now < memory.asked_at or now >= memory.asked_at + MEMORY_MS then
     local info = redis.pcall('INFO', 'memory')
     local used, max = string.match(info.err and '' or info,
       'used_memory:(%d+).*\nmaxmemory:(%d+)')
+    local share = max == '0' and 0 or
+      max and tonumber(used) / tonumber(max) or 1
     memory.asked_at = now
-    memory.is_left = max == '0' or
-      max ~= nil and tonumber(used) < tonumber(max)
+    memory.is_left, memory.is_plenty = share < 1, share < PLENTY
   end
   return memory.is_left
+end
+
+function memory.has_plenty(now)
+  has_memory(now)
+  return memory.is_plenty
 end
 
 -- Whether this item may have an heir: `is_open`; `name` will be the one it got.
@@ -63,11 +70,15 @@ local function complete_one(batch, answer, args, i, offer)
   local text = v[3]
   local made, held, holder, started = string.match(text or '',
     '^running (%d+) %d+ (%S+) (%S+) (%d+)$')
-  local is_skipped = args[i + 6] == 'skip'
+  local how, source = args[i + 6]
+  if #how > 4 then
+    how, source = string.match(how, '^([01]) (.+)$')
+  end
+  local is_skipped = how == 'skip'
   if held ~= entry or made ~= attempt or holder ~= offer.worker then
     local why = v[1] and refusal(batch, text, entry,
       is_skipped and 'skipped' or 'done', tonumber(attempt)) or 'GONE'
-    if why == 'DUPLICATE' and args[i + 6] == '1' then
+    if why == 'DUPLICATE' and how == '1' then
       answer_again(answer, p, entry, id, name, v[2], offer)
     else
       answer[#answer + 1] = why
@@ -81,7 +92,7 @@ local function complete_one(batch, answer, args, i, offer)
   end
   local of = graph.steps[name]
   offer.is_open, offer.name = false, nil
-  if args[i + 6] == '1' then
+  if how == '1' then
     offer_heir(offer, queue, entry, of.kind)
   end
   if is_skipped then
@@ -91,7 +102,7 @@ local function complete_one(batch, answer, args, i, offer)
   end
   settle_step(offer, id, graph, name,
     record.ended(is_skipped and 'skipped' or 'done', text, started, offer.now),
-    v[1], {})
+    v[1], source and { 'cached:' .. name, source } or {})
   if of.kind ~= 'pass' then
     call('HDEL', p .. 'out:' .. id, '.memo:' .. name)
     call('HDEL', key, 'progress:' .. name)
@@ -112,7 +123,8 @@ end
 
 -- Commits checkpoints, and queues the steps that are now ready.
 -- WORKER (QUEUE ENTRY RUN STEP ATTEMPT OUTPUT HEIR)... HEIR is 1 if the worker
--- would go on with a successor at once, else 0; or it is `skip`, where the
+-- would go on with a successor at once, else 0; behind either may stand " <run>/
+-- <step>", whose output the cache gave for this one. Or it is `skip`, where the
 -- step's condition does not hold: it has no output then. Returns the time, then
 -- for each COMMITTED; DUPLICATE (this very attempt had been: the reply was
 -- lost); FENCED (somebody else owns the step); CANCELLED; GONE (there is no

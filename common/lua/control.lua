@@ -133,7 +133,7 @@ local function reset_step(p, id, of, name, is_undone)
     call('XDEL', p .. 'dead', of['dead:' .. name])
   end
   call('HDEL', key, 'step:' .. name, 'dead:' .. name, 'progress:' .. name,
-    'caught:' .. name, 'undo:' .. name)
+    'caught:' .. name, 'undo:' .. name, 'cached:' .. name)
   if attempt > 0 or generation > 0 then
     call('HSET', key, 'again:' .. name, attempt .. ' ' .. generation)
   end

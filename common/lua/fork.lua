@@ -87,6 +87,7 @@ local function begin_steps(p, id, of, kept, fields)
     end
     if kept[name] then
       fields['caught:' .. name] = of['caught:' .. name]
+      fields['cached:' .. name] = of['cached:' .. name]
     end
   end
   return left
@@ -100,7 +101,8 @@ end
 local function create(p, id, source, from, of, kept)
   local now, now_text = clock()
   local fields = { def = of.def, workflow = of.workflow, input = of.input,
-    submitted_at = now_text, forked_from = source .. '/' .. from }
+    submitted_at = now_text, forked_from = source .. '/' .. from,
+    no_cache = '1' }
   local left, list = begin_steps(p, id, of, kept, fields), {}
   fields.state = run_state.write('running', left)
   if of.graph.deadline > 0 then
@@ -124,7 +126,8 @@ end
 -- RUN NEW STEP. Returns JSON: run, forked_from, step. NEW is the new run's id,
 -- which the caller makes: asked again, it answers the same.
 -- Afterwards: the run NEW is there, of the same definition and input; what it
--- has from the other never changes; STEP and all else will be performed.
+-- has from the other never changes; STEP and all else will be performed,
+-- whatever the cache knows.
 function fork.fork(p, args)
   local source, id, from = args[1], args[2] or '', optional(args, 3)
   if #id ~= RUN_ID_LENGTH or not from then

@@ -5,8 +5,8 @@
 --
 -- The files are joined in the order of the Makefile and read best in it:
 -- head, record, json, run, closing, undo; recent, submit; worker, step, take,
--- settle, complete, fail, release; timer, reclaim; control, remove, fork,
--- named; inspect, list, stats; mend, tidy; register. docs/INTERNALS.md
+-- settle, complete, cache, fail, release; timer, reclaim; control, remove,
+-- fork, named; inspect, list, stats; mend, tidy; register. docs/INTERNALS.md
 -- describes the keys, the states and who performs which transition.
 --
 -- Rules. There is no rollback: a function reads its arguments and checks

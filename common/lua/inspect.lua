@@ -81,6 +81,8 @@ local function status_step(p, id, of, name)
     'duration_ms', json.number(took), 'due_at', due and json.number(due),
     'progress', of['progress:' .. name], 'cost', of['cost:' .. name],
     'dead', json.text(of['dead:' .. name]),
+    'cached', of['cached:' .. name] and 'true',
+    'cached_from', json.text(of['cached:' .. name]),
     'failure', state ~= 'done' and state ~= 'waiting' and
       failure_of(p, id, name, attempt, recoveries),
     'output', output, 'output_bytes', output_bytes)

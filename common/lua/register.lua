@@ -39,6 +39,8 @@ public('fail', step.fail, FREES)
 public('defer', step.defer, FREES)
 public('release', step.release, FREES)
 public('note', step.note, ADDS)
+public('recall', cache.recall, FREES)
+public('remember', cache.remember, FREES)
 public('leave', worker.leave, FREES)
 public('definition', worker.definition, READ)
 

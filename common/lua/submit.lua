@@ -114,7 +114,8 @@ end
 
 local function check_submissions(args)
   if #args == 0 or #args % 5 ~= 0 then
-    complain('USAGE', 'submit takes (RUN DIGEST INPUT KEY DEADLINE_MS)...')
+    complain('USAGE',
+      'submit takes [no-cache] (RUN DIGEST INPUT KEY DEADLINE_MS)...')
   end
   for i = 1, #args, 5 do
     if #args[i] ~= RUN_ID_LENGTH then
@@ -171,12 +172,14 @@ local function end_group(batch, digest, group, now_text)
 end
 
 -- Creates runs and puts their first steps on their queues.
--- (RUN DIGEST INPUT KEY DEADLINE_MS)... Returns for each CREATED, or with the
--- run that it is about: "EXISTS <run>", if this one or one of this key and
+-- [no-cache] (RUN DIGEST INPUT KEY DEADLINE_MS)... With `no-cache` no step of
+-- these runs asks the cache. Returns for each CREATED, or with the run that it
+-- is about: "EXISTS <run>", if this one or one of this key and
 -- content is there; "CONFLICT <run>", if the key belongs to other content;
 -- "UNDEFINED <run>", if the definition isn't stored: nothing has happened.
 -- Afterwards, if CREATED: the run is there and will reach a final state.
 function submit.submit(p, args)
+  local is_uncached = args[1] == 'no-cache' and table.remove(args, 1)
   check_submissions(args)
   local now, now_text = clock()
   local known, keys = find_known(p, args)
@@ -184,6 +187,9 @@ function submit.submit(p, args)
   for i = 1, #args, 5 do
     local n = #answers + 1
     answers[n] = submit_one(p, groups, known, keys[n], args, i, now, now_text)
+    if is_uncached and answers[n] == 'CREATED' then
+      call('HSET', keys[n], 'no_cache', '1')
+    end
   end
   local batch = batch_new(p)
   for digest, group in pairs(groups) do

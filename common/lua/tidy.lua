@@ -190,7 +190,8 @@ function MENDS.orphan(batch, now, key)
 end
 
 function MENDS.persist(batch, now, key)
-  if string.match(key, '^lead:') or key == 'probe' then
+  if string.match(key, '^lead:') or key == 'probe' or
+      string.match(key, '^cache:') then
     return false
   end
   return call('PERSIST', batch.p .. key) > 0
@@ -198,6 +199,14 @@ end
 
 function MENDS.lead(batch, now, key)
   if not string.match(key, '^lead:') or
+      call('PTTL', batch.p .. key) ~= -1 then
+    return false
+  end
+  return call('DEL', batch.p .. key) > 0
+end
+
+function MENDS.forget(batch, now, key)
+  if not string.match(key, '^cache:') or
       call('PTTL', batch.p .. key) ~= -1 then
     return false
   end

@@ -75,6 +75,7 @@ struct submission {
 	struct slice input;  /* msgpack; empty for none */
 	const char *key;     /* "" for none */
 	int64_t deadline_ms; /* from now, 0: as the workflow says */
+	bool is_uncached;    /* performed anew; the same for all of a call */
 };
 struct submitted {
 	enum submit_code code;

@@ -61,6 +61,7 @@ struct completion {
 	struct step_ref ref;
 	struct slice output; /* msgpack */
 	bool is_skipped;     /* its condition does not hold; no output */
+	const char *source;  /* RUN/STEP whose cached output it is, or NULL */
 	bool wants_heir;     /* the worker would go on with a successor */
 };
 /* An heir is a successor that runs from now on, under the same entry. */

@@ -66,6 +66,11 @@ struct step {
 	jv catches;  /* on_error: [{classes, step}]; invalid for none */
 	int handles; /* the step whose failures this one is for, or -1 */
 	struct step_repeat repeat;
+
+	int64_t cache_ms;           /* for how long its output is kept, or 0 */
+	jv cache_source;            /* the key as written; invalid: none */
+	struct template *cache_key; /* of that; NULL for none */
+
 	const char *queue;
 	int64_t timeout_ms; /* of one attempt */
 	struct retry_policy retry;

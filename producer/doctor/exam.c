@@ -155,6 +155,7 @@ static bool is_plain_field(struct slice name)
 		"state",       "workflow",    "def",  "submitted_at",
 		"finished_at", "deadline_at", "key",  "reason",
 		"input",       "closing",     "undo", "forked_from",
+		"no_cache",
 	};
 
 	for (size_t i = 0; i < countof(known); i++) {
@@ -177,7 +178,7 @@ static void tell_unknown(struct exam *e, const char *key, struct slice name)
 static void read_field(struct exam *e, struct slice name, struct slice value)
 {
 	static const char *const others[] = {
-		"again:", "progress:", "cost:", "caught:", "undo:"};
+		"again:", "progress:", "cost:", "caught:", "undo:", "cached:"};
 	size_t i = step_of(e, name, "step:");
 
 	if (i != PLAN_NONE) {

@@ -20,6 +20,7 @@ enum owner {
 	OWNER_WORKFLOW,
 	OWNER_LEAD,  /* expires, by itself */
 	OWNER_PROBE, /* so does it */
+	OWNER_CACHE, /* and this must */
 };
 
 static const struct form {
@@ -37,6 +38,7 @@ static const struct form {
 	{"lead:", "string", OWNER_LEAD},
 	{"probe", "string", OWNER_PROBE},
 	{"once:", "string", OWNER_PROBE},
+	{"cache:", "string", OWNER_CACHE},
 	{"recent:", "list", OWNER_WORKFLOW},
 	{"workflows", "hash", OWNER_NONE},
 	{"named", "hash", OWNER_NONE},
@@ -89,7 +91,10 @@ static void judge_key(struct errand *e, const struct reply *answers)
 	if (!slice_is(type, form->type))
 		finding(d, KEY_TYPE, about, "it is a %.*s, not a %s",
 			TEXT(type), form->type);
-	if (form->owner == OWNER_LEAD || form->owner == OWNER_PROBE) {
+	if (form->owner == OWNER_CACHE) {
+		if (ttl == -1)
+			finding(d, CACHE_ENDLESS, about, "%s", "");
+	} else if (form->owner == OWNER_LEAD || form->owner == OWNER_PROBE) {
 		if (form->owner == OWNER_LEAD && ttl == -1)
 			finding(d, LEAD_STUCK, about, "held by %.*s",
 				TEXT(answers[2].text));

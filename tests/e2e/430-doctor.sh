@@ -243,6 +243,9 @@ harm 'key-type step-nowhere' EVAL "
 left key-type step-nowhere
 harm lead-stuck SET "$P:lead:promote" nobody
 left
+harm cache-endless SET "$P:cache:0" x
+left
+harm '' SET "$P:cache:0" x EX 1000
 
 copy 1 0
 redis ZREM "$P:runs:done" "$done" >/dev/null

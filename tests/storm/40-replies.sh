@@ -3,7 +3,7 @@
 # Replies to what workers and producers say are lost, after it was done: all is done, and done once.
 . "$(dirname "$0")/lib.sh"
 
-CALLS='define submit register heartbeat take complete fail defer release note leave definition version xreadgroup'
+CALLS='define submit register heartbeat take complete recall remember fail defer release note leave definition version xreadgroup'
 MANY=$((100 * SCALE))
 VIA_PROXY=yes
 WORKER_COUNT=16
@@ -12,7 +12,8 @@ STOPS_WELL='[06]'
 TREADLE_WORKER_GRACE=20ms
 begin_world --appendfsync always
 begin_load 60
-printf '%s\n' 'expect once done' 'step once only - pass 3 3' >>"$ledgers/graph"
+printf '%s\n' 'expect once done' 'step once only - pass 3 3' \
+	'expect kept done' 'step kept only - pass 3 3' >>"$ledgers/graph"
 
 # Another definition each time, so that it must be stored, and looked up.
 submit_once() {
@@ -24,10 +25,22 @@ submit_once() {
 	TREADLE_REDIS_TIMEOUT=60s treadle submit "$TREADLE_TEST_TMP/once.$lane.yaml"
 }
 
+# What it does has no effect that the ledgers know, whether it is done or known.
+submit_kept() {
+	cat >"$TREADLE_TEST_TMP/kept.$lane.yaml" <<-'YAML'
+		name: kept
+		input: {type: object}
+		steps: {only: {cache: 1s, exec: {command: [echo, "${.input.turn}"]}}}
+	YAML
+	TREADLE_REDIS_TIMEOUT=60s treadle submit "$TREADLE_TEST_TMP/kept.$lane.yaml" \
+		-i turn=$((RANDOM % 20))
+}
+
 # shellcheck disable=SC2086 # a list of words
 lose "$MANY" 50 $CALLS
 lose "$MANY" 70 register leave
 provoke 8 define submit_once
+provoke 4 'recall remember' submit_kept
 for i in $(counted 1000); do
 	[ "$(left $CALLS)" != 0 ] || break
 	if [ "$(left register leave release definition)" != 0 ]; then

@@ -376,7 +376,7 @@ kind == "dump" && $1 == "key" {
 	key = substr($2, length(prefix) + 1)
 	if (index($2, prefix) != 1 || key !~ owned)
 		violation("R1", "key " $2 " has no owner")
-	if ($3 >= 0 && key !~ /^(lead:|once:|probe$)/)
+	if ($3 >= 0 && key !~ /^(lead:|once:|cache:|probe$)/)
 		violation("R2", "key " $2 " expires in " $3 " ms")
 }
 

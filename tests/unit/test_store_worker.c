@@ -430,7 +430,8 @@ static void what_has_the_wrong_shape_is_not_believed(void **state)
 	struct registration r = {WORKER, "h", "1", 1, 1, 1, &list};
 	struct completion c = {
 		{"q", "1-0", "r", "s", 1}, SLICE(""), .wants_heir = true};
-	struct submission s = {"r", "d", SLICE(""), "", 0};
+	struct submission s = {
+		.run = "r", .digest = "d", .input = SLICE(""), .key = ""};
 	struct life l;
 
 	begin(&l, *state);
