@@ -130,9 +130,9 @@ jv caching_print(const struct caching *c, jv step)
 	return jv_object_set(step, jv_string("cache"), cache);
 }
 
-int caching_parse(struct caching *c, jv step, struct error *err)
+int caching_build(struct step *step, jv stored, struct error *err)
 {
-	struct spot map = {.value = step, .place = jv_invalid()};
+	struct spot map = {.value = stored, .place = jv_invalid()};
 	struct spot cache = spot_get(map, "cache");
 	struct form f = {.map = cache, .what = "cache.", .err = err};
 
@@ -140,8 +140,13 @@ int caching_parse(struct caching *c, jv step, struct error *err)
 		return 0;
 	if (jv_get_kind(cache.value) != JV_KIND_OBJECT)
 		return error_set(err, ERR_INPUT, "\"cache\" is unsupported");
-	if (form_whole(&f, "ttl", SECOND, TTL_MAX, &c->ttl_ms) != 0)
+	if (form_whole(&f, "ttl", SECOND, TTL_MAX, &step->cache_ms) != 0)
 		return -1;
-	c->key = jv_copy(spot_get(cache, "key").value);
-	return c->ttl_ms ? 0 : error_set(err, ERR_INPUT, "cache has no ttl");
+	if (step->cache_ms == 0)
+		return error_set(err, ERR_INPUT, "cache has no ttl");
+	step->cache_source = jv_copy(spot_get(cache, "key").value);
+	if (!jv_is_valid(step->cache_source))
+		return 0;
+	step->cache_key = template_new(step->cache_source, false, err);
+	return step->cache_key ? 0 : -1;
 }

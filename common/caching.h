@@ -25,6 +25,7 @@ int caching_read(struct caching *c, enum step_kind kind, struct spot step,
 
 /* The stored form: a member where it says something. */
 jv caching_print(const struct caching *c, jv step); /* owns and gives step */
-int caching_parse(struct caching *c, jv step, struct error *err);
+/* Reads that into a step that says nothing of it yet. */
+int caching_build(struct step *step, jv stored, struct error *err);
 
 #endif

@@ -173,21 +173,6 @@ static int build_repeat(struct builder *b, struct step *step, struct spot s)
 	return step->repeat.until ? 0 : -1;
 }
 
-static int build_caching(struct builder *b, struct step *step, struct spot s)
-{
-	struct caching caching;
-	int result;
-
-	caching_init(&caching);
-	result = caching_parse(&caching, s.value, b->err);
-	step->cache_ms = caching.ttl_ms;
-	step->cache_source = caching.key;
-	if (result != 0 || !jv_is_valid(caching.key))
-		return result;
-	step->cache_key = template_new(step->cache_source, false, b->err);
-	return step->cache_key ? 0 : -1;
-}
-
 static int check_keys(struct spot s, const char *const *keys, size_t count,
 		      struct error *err)
 {
@@ -230,7 +215,8 @@ static int build_step(struct builder *b, struct step *step, int node)
 	step->retry = settings.retry;
 	build_needs(b, step, node);
 	if (build_params(b, step, s) != 0 || build_branch(b, step, s) != 0 ||
-	    build_repeat(b, step, s) != 0 || build_caching(b, step, s) != 0)
+	    build_repeat(b, step, s) != 0 ||
+	    caching_build(step, s.value, b->err) != 0)
 		return -1;
 	return build_reads(b, step, node);
 }
