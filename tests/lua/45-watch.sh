@@ -3,6 +3,7 @@
 # Leases end by Redis' clock, but only by time that somebody has watched.
 . "$(dirname "$0")/lib.sh"
 
+LEASE_MS=15000
 start_library
 clock() {
 	local s us

@@ -64,7 +64,8 @@ define_all() {
 # run_id N: a run id that is easy to read.
 run_id() { printf '01k0000000000000000000%02d00' "$1"; }
 
-register() { call register "$1" 15000 host 1 v1 4 q; } # WORKER
+# A lease that does not end while a busy machine has a dialogue.
+register() { call register "$1" "${LEASE_MS:-600000}" host 1 v1 4 q; } # WORKER
 
 # read_entry WORKER: the next entry of the queue, as "ENTRY RUN STEP"; empty
 # where there is none.
