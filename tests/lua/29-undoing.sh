@@ -222,6 +222,31 @@ do_next b.undo 'one'
 do_next a.undo 'after the other'
 do_next z 'and clean'
 
+# Past its deadline: what runs is stopped, and what was done is undone.
+begin 7
+done_by $x
+take $y
+redis ZADD "$P:delayed" 1 "$r/" >/dev/null
+call promote k1 1000 100 >/dev/null
+is 'a run past its deadline undoes' "$(field "$r" state) $(records b a.undo)" \
+	'running 1 undoing cancelled ready '
+is 'for which there is no deadline' "$(redis ZCARD "$P:delayed")" 0
+is 'it can be put aside' "$(take $x; call defer $x q "$ENTRY" "$r" "$STEP" 1 1 \
+	memo) $(records a.undo)" 'COMMITTED delayed '
+call promote k1 1000 100 >/dev/null
+take $x
+is 'and handed back' "$(call release $x q "$ENTRY" "$r" "$STEP") $(
+	records a.undo)" 'COMMITTED ready '
+redis SADD "$P:paused" q >/dev/null
+is 'a paused queue holds it back' "$(read -r ENTRY RUN STEP < <(read_entry $x)
+	call take $x q "$ENTRY" "$r" "$STEP" | tail -n 1) $(records a.undo)" \
+	'PAUSED ready '
+redis SREM "$P:paused" q >/dev/null
+do_next a.undo 'it'
+do_next z 'and all is clean'
+is 'the run has failed' "$(field "$r" state) $(field "$r" reason |
+	query .class)" 'failed 3 deadline'
+
 # A reason is cut between characters.
 begin 6
 call cancel "$r" "$(printf '%299s' '' | tr ' ' x)é" >/dev/null
