@@ -124,7 +124,7 @@ local function reset_step(p, id, of, name, is_undone)
   local generation = tonumber(string.match(again, ' (%d+)$'))
   if state == 'done' or is_undone then
     generation = generation + 1
-    call('HDEL', p .. 'out:' .. id, name, '.memo:' .. name)
+    call('HDEL', p .. 'out:' .. id, name, '.memo:' .. name, '.last:' .. name)
   end
   if state == 'failed' then
     call('HDEL', p .. 'out:' .. id, '.error:' .. name)

@@ -34,16 +34,18 @@ local function has_begun(of, name)
     (attempt > attempts_before(of, name) or recoveries > 0)
 end
 
--- Whether this run has had an effect by a step, or may have had one. What a
--- fork has not done itself it does not undo.
-local function has_effect(of, name)
+-- Whether this run has had an effect by a step, or may have had one: by a
+-- round of it, too, though that is no attempt. What a fork has not done itself
+-- it does not undo.
+local function has_effect(p, id, of, name)
   local text = of['step:' .. name]
   if record.is_settled(text) and not of['undo:' .. name] then
     return false
   end
   return record.read(text) == 'done' or
     of.graph.steps[of.graph.steps[name].undo].unfinished and
-    has_begun(of, name)
+    (has_begun(of, name) or
+    call('HEXISTS', p .. 'out:' .. id, '.last:' .. name) == 1)
 end
 
 -- What undoes steps, each by its name where is_wanted says so, in the order
@@ -72,7 +74,8 @@ local function line_up(p, id, graph)
   local of, fields = run.read(p, id), {}
   of.graph = graph
   local line = in_order_of_undoing(of, function(name, by)
-    return has_effect(of, name) and not record.is_settled(of['step:' .. by])
+    return has_effect(p, id, of, name) and
+      not record.is_settled(of['step:' .. by])
   end)
   for place, by in ipairs(line) do
     fields[place * 2 - 1] = 'step:' .. by

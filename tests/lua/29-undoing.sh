@@ -27,6 +27,11 @@ define failed "$(jq -c '. + {undo: {steps: ["a"], failed: true,
 	a "$(with 'undo: "a.undo"' "$(step '[]' '["b"]')")" \
 	b "$(step '["a"]' '[]')")\"a.undo\":$(undo_of a)")")" >/dev/null
 
+define rounds "$(jq -c '. + {undo: {steps: ["a"], failed: true,
+	cancelled: true}}' <<<"$(graph 1 '["a"]' "$(printf '"%s":%s,' \
+	a "$(with 'undo: "a.undo", rounds: 5' "$(step '[]' '[]')")")\"a.undo\":$(
+	with 'unfinished: true' "$(undo_of a)")")")" >/dev/null
+
 begin() { # N [DEFINITION]: a run, and a worker for each of its first steps
 	x=x$1 y=y$1
 	register $x >/dev/null
@@ -246,6 +251,21 @@ do_next a.undo 'it'
 do_next z 'and all is clean'
 is 'the run has failed' "$(field "$r" state) $(field "$r" reason |
 	query .class)" 'failed 3 deadline'
+
+# Between two rounds of a step that is repeated no attempt has begun, but the
+# round that is over had its effect.
+begin 8 rounds
+take $x
+call defer $x q "$ENTRY" "$r" a 1 1 '1 0 0 x' >/dev/null
+call promote k1 1000 100 >/dev/null
+is 'a round is over' "$(field "$r" step:a | cut -d ' ' -f 1-3)" 'ready 0 0'
+call cancel "$r" >/dev/null
+do_next a.undo 'what it did is undone'
+call retry "$r" >/dev/null
+take $x
+is 'and the next one is the first again' "$STEP $(redis HEXISTS "$P:out:$r" \
+	.last:a)" 'a 0'
+complete $x >/dev/null
 
 # A reason is cut between characters.
 begin 6

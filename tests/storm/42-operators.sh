@@ -3,7 +3,7 @@
 # Replies to what operators say are lost, after it was done: they say it again, and hear the same.
 . "$(dirname "$0")/lib.sh"
 
-CALLS='cancel retry fork forget drop pause resume mend find status list dead logs queues workers'
+CALLS='cancel retry fork forget drop apply unapply pause resume mend find status list dead logs queues workers workflows'
 MANY=$((100 * SCALE))
 LANES=4
 VIA_PROXY=yes
@@ -61,6 +61,10 @@ bury_some() {
 		treadle dead drop --workflow "fails-$lane" --yes &&
 		treadle forget "${ids[@]}"
 }
+name_some() {
+	treadle apply "waits-$lane.yaml" &&
+		treadle workflows --remove "waits-$lane"
+}
 pause_some() {
 	treadle pause "side$lane" && treadle resume "side$lane"
 }
@@ -77,17 +81,19 @@ look_around() {
 	local run
 	run=$(treadle list --workflow storm --limit 1 --json | jq -r '.run // empty')
 	[ -n "$run" ] && treadle status "${run:0:24}" && treadle logs "$run" &&
-		treadle dead && treadle queues && treadle workers
+		treadle dead && treadle queues && treadle workers &&
+		treadle workflows
 }
 
 # shellcheck disable=SC2086 # a list of words
 lose "$MANY" 60 $CALLS
 provoke $LANES cancel cancel_some
 provoke $LANES fork fork_some
+provoke $LANES 'apply unapply' name_some
 provoke $LANES 'retry drop forget' bury_some
 provoke $LANES 'pause resume' pause_some
 provoke 2 mend mend_some
-provoke $((4 * LANES)) 'find status list dead logs queues workers' look_around
+provoke $((4 * LANES)) 'find status list dead logs queues workers workflows' look_around
 until_provoked 250
 is 'each reply that was to be lost was' "$(rules | awk '$3 > 0')" ''
 is 'each call of the library is in one of these storms' \
