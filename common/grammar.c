@@ -94,6 +94,48 @@ static int check_steps(struct grammar *g)
 	return 0;
 }
 
+/* The name of the signal that it waits for, or the invalid jv. */
+static jv signal_of(jv step)
+{
+	jv params = value_get(step, "params");
+	jv signal = value_get(params, "signal");
+
+	jv_free(params);
+	return signal;
+}
+
+/* A signal goes to one step, so that one says what becomes of it. */
+static int check_signals(struct grammar *g, struct spot written, jv steps)
+{
+	jv owners = jv_object();
+	struct members m;
+	int result = 0;
+
+	members_init(&m, steps);
+	for (size_t i = 0; i < m.count && result == 0; i++) {
+		const char *name = m.items[i].name.data;
+		struct spot wait = spot_get(spot_get(written, name), "wait");
+		jv signal = signal_of(m.items[i].value), owner;
+		if (!value_is_text(signal)) {
+			jv_free(signal);
+			continue;
+		}
+		owner = value_get(owners, jv_string_value(signal));
+		if (value_is_text(owner))
+			result = spot_complain(
+				spot_get(wait, "signal"), g->err,
+				"step \"%s\" waits for the signal \"%s\", as "
+				"step \"%s\" does: give one another name",
+				name, jv_string_value(signal),
+				jv_string_value(owner));
+		jv_free(owner);
+		owners = jv_object_set(owners, signal, jv_copy(m.items[i].key));
+	}
+	members_clear(&m);
+	jv_free(owners);
+	return result;
+}
+
 /* --- output -------------------------------------------------------------- */
 
 /* Whether it is performed only when a run has failed or was cancelled. */
@@ -353,6 +395,8 @@ static int read_root(struct grammar *g, jv *document)
 		result = branches_check(written, steps, g->err);
 	if (result == 0)
 		result = undo_check(written, steps, g->err);
+	if (result == 0)
+		result = check_signals(g, written, steps);
 	if (result == 0)
 		result = references_check(written, g->output, steps, g->err);
 	jv_free(written.value);

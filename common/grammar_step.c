@@ -25,8 +25,8 @@ int grammar_refuse_reserved(struct grammar *g, struct spot map,
 			    const char *what)
 {
 	static const char *const reserved[] = {
-		"for_each", "workflow", "signal",   "priority",
-		"provider", "schedule", "fallback", "budget",
+		"for_each", "workflow", "priority", "provider",
+		"schedule", "fallback", "budget",
 	};
 
 	for (size_t i = 0; i < countof(reserved); i++) {

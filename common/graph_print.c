@@ -35,6 +35,17 @@ static jv print_reads(const struct workflow *w, const struct step *step)
 	return reads;
 }
 
+/* The signal that it waits for. */
+static jv print_signal(const struct step *step, jv map)
+{
+	jv signal = value_get(step->params, "signal");
+
+	if (step->kind == STEP_wait && value_is_text(signal))
+		return jv_object_set(map, jv_string("signal"), signal);
+	jv_free(signal);
+	return map;
+}
+
 /* What most steps have not. */
 static jv print_branch(const struct workflow *w, const struct step *step,
 		       jv map)
@@ -58,7 +69,7 @@ static jv print_branch(const struct workflow *w, const struct step *step,
 	if (step->repeat.until)
 		map = jv_object_set(map, jv_string("rounds"),
 				    jv_number(step->repeat.rounds_max));
-	return map;
+	return print_signal(step, map);
 }
 
 static jv print_step(const struct workflow *w, const struct step *step)

@@ -240,15 +240,46 @@ static int check_http(struct spot s, const char *what, struct error *err)
 
 /* --- wait ---------------------------------------------------------------- */
 
+/* Which signals there are must be known before a run begins. */
+static int check_signal(struct spot wait, const char *what, struct error *err)
+{
+	static const char *const details[] = {"timeout", "prompt"};
+	struct spot s = spot_get(wait, "signal");
+
+	if (!spot_is_absent(s)) {
+		if (value_is_text(s.value) && text_is_name(value_text(s.value)))
+			return 0;
+		return spot_complain(s, err,
+				     "%swait.signal must be a plain name: 1 to "
+				     "64 of [a-z0-9_-], the first a letter or "
+				     "digit",
+				     what);
+	}
+	for (size_t i = 0; i < countof(details); i++) {
+		struct spot detail = spot_get(wait, details[i]);
+		if (!spot_is_absent(detail))
+			return spot_complain(detail, err,
+					     "%swait.%s is of use with "
+					     "\"signal\" only: remove it",
+					     what, details[i]);
+	}
+	return 0;
+}
+
 static int check_wait(struct spot s, const char *what, struct error *err)
 {
-	bool has_until = !spot_is_absent(spot_get(s, "until"));
-	bool has_for = !spot_is_absent(spot_get(s, "for"));
+	static const char *const ends[] = {"until", "for", "signal"};
+	int count = 0;
 
-	if (has_until != has_for)
-		return 0;
-	return spot_complain(s, err, "%swait needs \"until\" or \"for\"%s",
-			     what, has_for ? ", not both: remove one" : "");
+	for (size_t i = 0; i < countof(ends); i++)
+		count += !spot_is_absent(spot_get(s, ends[i]));
+	if (count == 1)
+		return check_signal(s, what, err);
+	return spot_complain(
+		s, err,
+		"%swait needs \"until\", \"for\" or "
+		"\"signal\"%s",
+		what, count ? ", just one of them: remove the others" : "");
 }
 
 int params_check(enum step_kind kind, struct spot written, const char *what,

@@ -94,6 +94,39 @@ static void add_due(struct buf *b, jv step, int64_t now)
 	}
 }
 
+/* "signal approve within 2h: Publish it?" */
+static void add_waits(struct buf *b, jv step, int64_t now)
+{
+	jv waits = answer_get(step, "waits");
+	struct slice prompt = answer_text(waits, "prompt");
+	int64_t until = answer_int(waits, "until", 0);
+	char span[DURATION_TEXT_MAX];
+
+	buf_adds(b, "for signal ");
+	add(b, answer_text(waits, "signal"));
+	if (until > now)
+		buf_addf(b, " within %s", duration_human(until - now, span));
+	else if (until)
+		buf_adds(b, ", whose time is over");
+	if (prompt.len) {
+		buf_adds(b, ": ");
+		add(b, prompt);
+	}
+}
+
+void report_answer(struct buf *b, jv run, jv step)
+{
+	struct slice state = answer_text(step, "state");
+
+	if (!slice_is(state, "parked"))
+		return;
+	buf_adds(b, "treadle signal ");
+	add(b, answer_text(run, "run"));
+	buf_addc(b, ' ');
+	add(b, answer_text(answer_get(step, "waits"), "signal"));
+	buf_adds(b, " --data JSON");
+}
+
 /* Of a step that is repeated: the round that it is in, or waits for. */
 static void add_round(struct buf *b, jv step)
 {
@@ -115,6 +148,8 @@ void report_step(struct buf *b, jv step, int64_t now)
 	if (slice_is(state, "waiting") && answer_count(step, "needs")) {
 		buf_adds(b, "needs ");
 		answer_join(step, "needs", b);
+		if (answer_has(step, "signalled"))
+			buf_adds(b, "; its signal has come");
 	} else if (slice_is(state, "ready")) {
 		buf_adds(b, "on queue ");
 		add(b, queue);
@@ -124,6 +159,8 @@ void report_step(struct buf *b, jv step, int64_t now)
 	} else if (slice_is(state, "delayed")) {
 		add_round(b, step);
 		add_due(b, step, now);
+	} else if (slice_is(state, "parked")) {
+		add_waits(b, step, now);
 	} else if (slice_is(state, "dead") && answer_has(step, "failure")) {
 		add_failure(b, answer_get(step, "failure"));
 	} else if (answer_has(step, "cached_from")) {
@@ -146,8 +183,11 @@ int64_t report_step_span_ms(jv step, int64_t now)
 	int64_t begun = answer_int(step, "started_at", -1);
 	int64_t span = answer_int(step, "duration_ms", -1);
 
-	if (span >= 0 || begun < 0 ||
-	    !slice_is(answer_text(step, "state"), "running"))
+	struct slice state = answer_text(step, "state");
+
+	/* What is parked goes on; its duration is how long that took. */
+	if (begun < 0 ||
+	    !(slice_is(state, "running") || slice_is(state, "parked")))
 		return span;
 	return now > begun ? now - begun : 0;
 }
@@ -278,6 +318,27 @@ static void add_steps(const struct output *o, struct arena *arena,
 	table_draw(&t, b);
 }
 
+/* How to answer those that wait for somebody. */
+static void add_answers(const struct output *o, struct buf *b, jv run)
+{
+	struct buf line;
+	bool is_first = true;
+
+	buf_init(&line, REPORT_MAX);
+	for (int i = 0; i < answer_count(run, "steps"); i++) {
+		jv step = answer_item(run, "steps", i);
+		buf_reset(&line);
+		report_answer(&line, run, step);
+		if (!line.len)
+			continue;
+		if (is_first)
+			buf_addc(b, '\n');
+		is_first = false;
+		head(o, b, "answer", buf_slice(&line));
+	}
+	buf_clear(&line);
+}
+
 int report_print(const struct output *o, struct arena *arena, jv run)
 {
 	int64_t now = clock_wall_ms();
@@ -289,6 +350,7 @@ int report_print(const struct output *o, struct arena *arena, jv run)
 	add_json(o, &b, "output", answer_get(run, "output"));
 	buf_addc(&b, '\n');
 	add_steps(o, arena, &b, run, now);
+	add_answers(o, &b, run);
 	int rc = output_write(o, buf_slice(&b));
 	buf_clear(&b);
 	return rc;

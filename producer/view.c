@@ -11,6 +11,7 @@
 #define VIEW_MAX (1 << 20)
 #define NAME_COLUMNS_MAX 24
 #define BAR_COLUMNS 20
+#define ANSWERS_MAX 3
 
 void view_init(struct view *v, const struct output *out)
 {
@@ -40,10 +41,11 @@ static const char *mark(const struct output *o, struct slice state)
 	static const struct {
 		const char *state, *mark, *ascii;
 	} marks[] = {
-		{"done", "\u2713", "+"},      {"running", "\u25cf", "*"},
-		{"dead", "\u2717", "x"},      {"failed", "\u2717", "x"},
-		{"delayed", "\u25d4", "~"},   {"ready", "\u25cb", "o"},
-		{"cancelled", "\u2212", "-"}, {"skipped", "\u2212", "-"},
+		{"done", "\u2713", "+"},    {"running", "\u25cf", "*"},
+		{"dead", "\u2717", "x"},    {"failed", "\u2717", "x"},
+		{"delayed", "\u25d4", "~"}, {"ready", "\u25cb", "o"},
+		{"parked", "\u25d4", "?"},  {"cancelled", "\u2212", "-"},
+		{"skipped", "\u2212", "-"},
 	};
 
 	for (size_t i = 0; i < countof(marks); i++) {
@@ -125,7 +127,8 @@ static bool is_worth_a_line(jv step, bool has_room)
 	struct slice state = answer_text(step, "state");
 
 	return has_room || slice_is(state, "running") ||
-	       slice_is(state, "delayed") || slice_is(state, "dead");
+	       slice_is(state, "delayed") || slice_is(state, "parked") ||
+	       slice_is(state, "dead");
 }
 
 static int draw_steps(const struct output *o, struct buf *b, jv run,
@@ -198,6 +201,28 @@ static int draw_foot(const struct output *o, struct buf *b, jv run)
 	return lines;
 }
 
+/* How to answer the first steps that wait for somebody; returns the lines. */
+static int draw_answers(const struct output *o, struct buf *b, jv run)
+{
+	struct buf line;
+	int lines = 0;
+
+	buf_init(&line, VIEW_MAX);
+	for (int i = 0; i < answer_count(run, "steps") && lines < ANSWERS_MAX;
+	     i++) {
+		buf_reset(&line);
+		report_answer(&line, run, answer_item(run, "steps", i));
+		if (!line.len)
+			continue;
+		buf_adds(b, "  answer: ");
+		add_rest(o, b, 10, STYLE_LATE, buf_slice(&line));
+		buf_addc(b, '\n');
+		lines++;
+	}
+	buf_clear(&line);
+	return lines;
+}
+
 /* Each line wipes what stood there before; so does the end of the picture. */
 static void wipe_lines(struct buf *to, struct slice from)
 {
@@ -224,6 +249,7 @@ int view_picture(struct view *v, jv run)
 	lines += draw_head(&o, &picture, run, now);
 	lines += draw_steps(&o, &picture, run, now);
 	lines += draw_foot(&o, &picture, run);
+	lines += draw_answers(&o, &picture, run);
 	wipe_lines(&frame, buf_slice(&picture));
 	v->lines = lines;
 	int rc = output_write(&o, buf_slice(&frame));
@@ -282,6 +308,9 @@ static void draw_line(const struct output *o, struct buf *b, jv run, jv step,
 		buf_addf(b, " (try %d)", (int)answer_int(step, "attempt", 1));
 	buf_init(&note, VIEW_MAX);
 	report_step(&note, step, now);
+	if (slice_is(state, "parked"))
+		buf_adds(&note, "; answer with: ");
+	report_answer(&note, run, step);
 	if (note.len && !slice_is(state, "ready")) {
 		buf_adds(b, "  ");
 		output_add(o, b, STYLE_DIM, buf_slice(&note));

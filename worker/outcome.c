@@ -5,6 +5,7 @@
 #include "treadle/log.h"
 
 #include "core.h"
+#include "param.h"
 
 enum { DETAIL_SHOWN = 300 };
 
@@ -65,6 +66,11 @@ static void log_committed(const struct attempt *a, enum verb verb,
 		log_failed(a, told);
 		break;
 	case VERB_DEFER:
+		if (param_text(a, "signal")) {
+			log_info("step parked", &fields, "for signal %s",
+				 param_text(a, "signal"));
+			break;
+		}
 		log_info("step put aside", &fields, "until %s",
 			 timestamp_format(a->end.when, time));
 		break;

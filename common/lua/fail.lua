@@ -80,6 +80,8 @@ end
 -- WORKER (QUEUE ENTRY RUN STEP ATTEMPT DUE_AT MEMO)... Returns as complete.
 -- Afterwards, if COMMITTED: the step is delayed; its next try, or round, gets
 -- MEMO.
+-- A step that waits for a signal is parked (signal.lua): MEMO is its prompt, and
+-- without DUE_AT, 0, it waits for ever.
 function step.defer(p, args)
   check_items(args, 7, 4, 5)
   local now = clock()
@@ -89,10 +91,15 @@ function step.defer(p, args)
     local at, why = read_held(batch, args[1], args[i + 2], args[i + 3],
       args[i + 1], args[i + 4], 'delayed', tonumber(args[i + 4]) - 1)
     if at then
-      step.leave(p, at, args[i + 6])
-      at.text = record.running(at.attempt - 1, at.recoveries, args[i + 1],
-        at.worker, at.started)
-      put_aside(batch, at, tonumber(args[i + 5]), now, 'deferrals')
+      local due, memo = tonumber(args[i + 5]), args[i + 6]
+      if at.graph.steps[at.name].signal then
+        step.park(batch, at, due, memo, now)
+      else
+        step.leave(p, at, memo)
+        at.text = record.running(at.attempt - 1, at.recoveries, args[i + 1],
+          at.worker, at.started)
+        put_aside(batch, at, due, now, 'deferrals')
+      end
       finish_entry(batch, args[i], args[i + 1])
     end
     answer[#answer + 1] = at and 'COMMITTED' or why

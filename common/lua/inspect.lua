@@ -47,7 +47,7 @@ local function failure_of(p, id, name, attempt, recoveries)
 end
 
 -- Of a step that is repeated, how many rounds have ended without being enough.
-function inspect.rounds(p, id, name, step_of, state)
+local function rounds_of(p, id, name, step_of, state)
   if not step_of.rounds or record.SETTLED[state] then
     return nil, nil
   end
@@ -61,9 +61,11 @@ local function status_step(p, id, of, name)
   local state, attempt, recoveries, entry, holder, started, took =
     record.read(of['step:' .. name])
   local is_held = started ~= nil
-  local due = state == 'delayed' and
+  local due = (state == 'delayed' or state == 'parked') and
     call('ZSCORE', p .. 'delayed', id .. '/' .. name)
-  local round, rounds = inspect.rounds(p, id, name, step_of, state)
+  local has_signal = step_of.signal and
+    call('HEXISTS', p .. 'out:' .. id, '.signal:' .. name) == 1
+  local round, rounds = rounds_of(p, id, name, step_of, state)
   local output, output_bytes
   if state == 'done' then
     output, output_bytes = output_of(p, id, name)
@@ -79,6 +81,7 @@ local function status_step(p, id, of, name)
     'worker', is_held and json.text(holder),
     'started_at', is_held and json.number(started),
     'duration_ms', json.number(took), 'due_at', due and json.number(due),
+    'waits', of['waits:' .. name], 'signalled', has_signal and 'true',
     'progress', of['progress:' .. name], 'cost', of['cost:' .. name],
     'dead', json.text(of['dead:' .. name]),
     'cached', of['cached:' .. name] and 'true',

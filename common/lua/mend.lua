@@ -60,6 +60,17 @@ function MENDS.step(batch, now, id, name)
     end
     run.schedule(p, id .. '/' .. name, text_of(now))
     return true
+  elseif state == 'parked' then
+    local waits = of['waits:' .. name]
+    local due = waits and string.match(waits, '"until":(%d+)')
+    if not waits then
+      run.requeue(p, id, name, step_of.queue, attempt - 1, recoveries)
+    elseif due and not call('ZSCORE', p .. 'delayed', id .. '/' .. name) then
+      run.schedule(p, id .. '/' .. name, due)
+    else
+      return false
+    end
+    return true
   end
   for _, need in ipairs(step_of.needs) do
     if not record.is_settled(of['step:' .. need]) then

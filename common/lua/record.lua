@@ -123,6 +123,9 @@ function definition.get(p, digest)
     of.texts = (of.input or of.all_texts > 2) and of.all_texts or 0
     of.counts = '1 0 0 0 ' .. of.texts
     of.inherited = 'COMMITTED ' .. name
+    if of.signal then -- which step waits for each
+      list_of(graph, 'signals')[of.signal] = name
+    end
   end
   graph.begun = run_state.write('running', graph.total)
   if definition.count >= DEFINITIONS_MAX then

@@ -56,8 +56,9 @@ local function halt_step(batch, id, name, text, graph, now, stop_running)
   local ended = 'cancelled' .. string.sub(text, #state + 1)
   if state == 'ready' then
     finish_entry(batch, graph.steps[name].queue, entry)
-  elseif state == 'delayed' then
+  elseif state == 'delayed' or state == 'parked' then
     call('ZREM', p .. 'delayed', id .. '/' .. name)
+    call('HDEL', p .. 'run:' .. id, 'waits:' .. name)
   elseif state == 'running' and stop_running then
     finish_entry(batch, graph.steps[name].queue, entry)
     if call('EXISTS', p .. 'worker:' .. worker) == 1 then -- or it is for ever
@@ -102,8 +103,8 @@ end
 -- Ends a run that is running as `state` (failed or cancelled), at once or, if
 -- something is to be undone or to be cleaned up, when that has happened.
 -- Returns how many running attempts were told to stop.
--- Afterwards: no step of it is ready or delayed, nor running if stop_running,
--- but for what undoes and closes.
+-- Afterwards: no step of it is ready, delayed or parked, nor running if
+-- stop_running, but for what undoes and closes.
 function run.stop(batch, id, graph, state, reason, now, stop_running)
   local p = batch.p
   local of, fields = run.read(p, id)

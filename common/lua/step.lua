@@ -41,6 +41,8 @@ local function refusal(batch, text, entry, ended_as, attempt)
   local state, made, _, at = record.read(text)
   if state == 'failed' then
     state = 'dead' -- it is one way to be given up
+  elseif state == 'parked' then
+    state, made = 'delayed', made - 1 -- its attempt counts: it goes on
   end
   if at == entry and state == ended_as and made == attempt then
     count(batch, 'duplicates')

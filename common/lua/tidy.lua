@@ -23,9 +23,12 @@ function MENDS.delayed(batch, now, member)
   local id = string.match(member, '^([^/]*)/')
   local name = string.match(member, '/(.*)$')
   local v = call('HMGET', p .. 'run:' .. (id or ''), 'state',
-    'step:' .. (name or ''), 'deadline_at')
-  if v[1] and run_state.read(v[1]) == 'running' and
-      (name == '' and v[3] or record.read(v[2]) == 'delayed') then
+    'step:' .. (name or ''), 'deadline_at',
+    'waits:' .. (name or ''))
+  local state = record.read(v[2])
+  if v[1] and run_state.read(v[1]) == 'running' and (name == '' and v[3] or
+      state == 'delayed' or state == 'parked' and
+      string.find(v[4] or '', '"until":')) then
     return false
   end
   return call('ZREM', p .. 'delayed', member) > 0

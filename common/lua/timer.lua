@@ -49,7 +49,8 @@ local function bucket(ms)
   return 'inf'
 end
 
--- One due member of the delayed set. Returns 'promoted', 'overdue' or nil.
+-- One due member of the delayed set. Returns what has become of it: promoted,
+-- overdue, expired, or nil.
 local function come_due(batch, member, now)
   local p = batch.p
   local id = string.sub(member, 1, RUN_ID_LENGTH)
@@ -67,7 +68,10 @@ local function come_due(batch, member, now)
     return 'overdue'
   end
   local state, attempt, recoveries = record.read(v[3])
-  if state ~= 'delayed' then
+  if state == 'parked' then
+    step.expire(batch, id, graph, name, v[3], v[1], now)
+    return 'expired'
+  elseif state ~= 'delayed' then
     return nil
   end
   run.requeue(p, id, name, graph.steps[name].queue, attempt, recoveries)
@@ -76,7 +80,7 @@ end
 
 -- Queues the steps that are due and ends overdue runs.
 -- COORDINATOR LEAD_MS LIMIT. Returns JSON: role, now, promoted, overdue,
--- next_due, more.
+-- expired, next_due, more.
 -- Afterwards: nothing due is delayed, or `more` is true.
 function timer.promote(p, args)
   local id, lead_ms, limit = lead_arguments(args)
@@ -89,7 +93,7 @@ function timer.promote(p, args)
   local due = call('ZRANGEBYSCORE', key, '-inf', now, 'WITHSCORES', 'LIMIT', 0,
     limit)
   local batch = batch_new(p)
-  local found = { promoted = 0, overdue = 0 }
+  local found = { promoted = 0, overdue = 0, expired = 0 }
   for i = 1, #due, 2 do
     call('ZREM', key, due[i])
     local what = come_due(batch, due[i], now)
@@ -108,6 +112,7 @@ function timer.promote(p, args)
   return json.object('role', '"leader"', 'now', json.number(now),
     'promoted', json.number(found.promoted),
     'overdue', json.number(found.overdue),
+    'expired', json.number(found.expired),
     'next_due', json.number(following[2]),
     'more', json.boolean(#due == limit * 2))
 end

@@ -6,7 +6,8 @@
 -- nothing runs any more, what is to be undone gets in line, the last done
 -- first: `waiting <place>`. Each begins when the one before it has ended,
 -- however; a dead one leaves its letter, and the others go on.
---   running <n> undoing    the first of n is ready, running or delayed
+--   running <n> undoing    the first of n is ready, running, delayed or
+--                          parked
 --
 -- A step whose undoing has begun is not done any more: a retry performs it
 -- again, with all that is behind it, once nothing is left to be undone.
@@ -123,7 +124,7 @@ function undo.is_left(step_of, text)
     not record.is_settled(text) and record.read(text) ~= 'dead'
 end
 
-local LIVE = { ready = true, running = true, delayed = true }
+local LIVE = { ready = true, running = true, delayed = true, parked = true }
 
 -- Whether something of a run is being undone.
 function undo.is_under_way(of)

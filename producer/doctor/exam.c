@@ -12,14 +12,23 @@ const char *const run_state_names[RUN_STATES] = {
 };
 
 const char *const step_state_names[STEP_STATES] = {
-	"waiting", "ready",  "running", "delayed",   "done",
-	"skipped", "failed", "dead",    "cancelled",
+	"waiting", "ready",   "running", "delayed", "parked",
+	"done",    "skipped", "failed",  "dead",    "cancelled",
 };
 
 bool step_is_settled(enum step_state state)
 {
 	return state == STEP_DONE || state == STEP_SKIPPED ||
 	       state == STEP_FAILED;
+}
+
+bool step_is_timed(const struct step_facts *s)
+{
+	static const char until[] = "\"until\":";
+
+	return s->state == STEP_DELAYED ||
+	       (s->state == STEP_PARKED && s->waits.len &&
+		memmem(s->waits.data, s->waits.len, until, strlen(until)));
 }
 
 /* --- the run ------------------------------------------------------------- */
@@ -190,6 +199,11 @@ static void read_field(struct exam *e, struct slice name, struct slice value)
 		e->steps[i].letter = value;
 		return;
 	}
+	i = step_of(e, name, "waits:");
+	if (i != PLAN_NONE) {
+		e->steps[i].waits = value;
+		return;
+	}
 	for (i = 0; i < countof(others); i++) {
 		if (step_of(e, name, others[i]) != PLAN_NONE)
 			return;
@@ -207,6 +221,7 @@ static void read_output(struct exam *e, struct slice name)
 	else if (!slice_is(name, ".input") && !slice_is(name, ".reason") &&
 		 step_of(e, name, ".memo:") == PLAN_NONE &&
 		 step_of(e, name, ".last:") == PLAN_NONE &&
+		 step_of(e, name, ".signal:") == PLAN_NONE &&
 		 step_of(e, name, ".error:") == PLAN_NONE)
 		tell_unknown(e, "out:", name);
 }

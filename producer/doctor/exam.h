@@ -56,6 +56,7 @@ enum step_state {
 	STEP_READY,
 	STEP_RUNNING,
 	STEP_DELAYED,
+	STEP_PARKED,
 	STEP_DONE,
 	STEP_SKIPPED,
 	STEP_FAILED,
@@ -74,7 +75,11 @@ struct step_facts {
 	int64_t left;               /* WAITING: needs, or -1 for all */
 	struct slice entry, worker; /* of its record */
 	struct slice letter;        /* that the run names */
+	struct slice waits;         /* for what it is parked, JSON */
 };
+
+/* It waits for a time, or at most until one: that is watched. */
+bool step_is_timed(const struct step_facts *s);
 
 struct exam {
 	struct doctor *doctor;

@@ -92,13 +92,23 @@ static void split(struct slice member, struct slice *run, struct slice *step)
 	*run = slice_cut(step, '/');
 }
 
+/* By its record, and for what it is parked if it is. */
+static bool is_timed(struct slice record, struct slice waits)
+{
+	struct step_facts s = {.waits = waits};
+
+	if (slice_starts(record, "parked "))
+		s.state = STEP_PARKED;
+	return slice_starts(record, "delayed ") || step_is_timed(&s);
+}
+
 /* a: the member */
 static void judge_delayed(struct errand *e, const struct reply *answers)
 {
 	struct doctor *d = e->doctor;
 	const struct reply *fields = &answers[1];
 	const struct subject *about = SUBJECT(.key = e->a);
-	struct slice run, step, state = none, record = none;
+	struct slice run, step, state = none, record = none, waits = none;
 	bool is_owned;
 
 	if (answers[0].type != REPLY_TEXT)
@@ -107,9 +117,10 @@ static void judge_delayed(struct errand *e, const struct reply *answers)
 	if (fields->type == REPLY_ARRAY) {
 		state = fields->items[0].text;
 		record = fields->items[1].text;
+		waits = fields->items[2].text;
 	}
 	is_owned = slice_starts(state, "running ") &&
-		   (!step.len || slice_starts(record, "delayed "));
+		   (!step.len || is_timed(record, waits));
 	if (!is_owned)
 		finding(d, DELAYED_STRAY, about,
 			"state \"%.*s\", step \"%.*s\"", TEXT(state),
@@ -134,7 +145,8 @@ static void on_delayed(struct doctor *d, const struct reply *items,
 		LOOK(d->reader, SLICE("ZSCORE"), errand_key(e, "delayed", none),
 		     e->a);
 		LOOK(d->reader, SLICE("HMGET"), errand_key(e, "run:", run),
-		     SLICE("state"), doctor_slice(&e->arena, "step:", step));
+		     SLICE("state"), doctor_slice(&e->arena, "step:", step),
+		     doctor_slice(&e->arena, "waits:", step));
 		errand_send(e);
 		d->members++;
 	}

@@ -234,16 +234,24 @@ static void judge_waiting(struct exam *e, size_t i)
 			TEXT(of->name), (long long)said, (long long)left);
 }
 
-static void judge_delayed(struct exam *e, size_t i)
+/* Delayed or parked: nobody holds it, but its time is watched. */
+static void judge_aside(struct exam *e, size_t i)
 {
+	const struct step_facts *s = &e->steps[i];
 	struct slice step = e->plan->steps[i].name;
 	char member[256];
 
+	if (s->state == STEP_PARKED && !s->waits.len)
+		finding(e->doctor, STEP_NOWHERE, about_step(e, i),
+			"parked, but what it waits for is not said");
+	if (!step_is_timed(s))
+		return;
 	snprintf(member, sizeof(member), "%.*s/%.*s", TEXT(e->id), TEXT(step));
 	if (!is_text(exam_answer(e, QUESTION_DELAYED, slice_of(member),
 				 SLICE(""))))
 		finding(e->doctor, STEP_NOWHERE, about_step(e, i),
-			"delayed, but not in the delayed set");
+			"%s, but not in the delayed set",
+			step_state_names[s->state]);
 }
 
 /* Which states of a step there may be in which state of its run. */
@@ -254,6 +262,7 @@ static void judge_combination(struct exam *e, size_t i)
 				 [STEP_READY] = "",
 				 [STEP_RUNNING] = "",
 				 [STEP_DELAYED] = "",
+				 [STEP_PARKED] = "",
 				 [STEP_DONE] = "",
 				 [STEP_SKIPPED] = "",
 				 [STEP_FAILED] = ""},
@@ -318,14 +327,19 @@ static void judge_step(struct exam *e, size_t i)
 	judge_letter(e, i);
 	if (s->state == STEP_WAITING)
 		judge_waiting(e, i);
-	else if (s->state == STEP_DELAYED)
-		judge_delayed(e, i);
+	else if (s->state == STEP_DELAYED || s->state == STEP_PARKED)
+		judge_aside(e, i);
 	else if (s->state == STEP_READY || s->state == STEP_RUNNING)
 		judge_placed(e, i);
 	if (s->state == STEP_DONE && !s->has_output)
 		finding(e->doctor, OUTPUT_MISSING, about_step(e, i), "%s", "");
 	else if (s->state != STEP_DONE && s->has_output)
 		finding(e->doctor, OUTPUT_STRAY, about_step(e, i), "%s",
+			step_state_names[s->state]);
+	if (s->state != STEP_PARKED && s->waits.len)
+		finding(e->doctor, FIELD_UNKNOWN, about_step(e, i),
+			"field waits:%.*s, but it is %s",
+			TEXT(e->plan->steps[i].name),
 			step_state_names[s->state]);
 }
 
@@ -338,7 +352,7 @@ static void judge_steps(struct exam *e)
 		judge_step(e, i);
 		left += is_left(e, i);
 		live += state == STEP_READY || state == STEP_RUNNING ||
-			state == STEP_DELAYED;
+			state == STEP_DELAYED || state == STEP_PARKED;
 	}
 	if (left != e->left)
 		finding(e->doctor, LEFT_WRONG, ABOUT_RUN(e),

@@ -79,7 +79,7 @@ static void wish_for_step(struct wishes *w, size_t i)
 		return;
 	if (s->state == STEP_READY || s->state == STEP_RUNNING)
 		answer = wish(w, QUESTION_ENTRY, of->queue, s->entry);
-	else if (s->state == STEP_DELAYED)
+	else if (step_is_timed(s))
 		wish(w, QUESTION_DELAYED, member_of(e, of->name), SLICE(""));
 	if (s->state == STEP_RUNNING)
 		wish(w, QUESTION_WORKER, s->worker, SLICE(""));

@@ -20,18 +20,29 @@ steps:
   first: {queue: apart, pass: {value: 1}}
   second: {needs: first, pass: {value: 2}}
 END
+cat >"$files/asks.yaml" <<'END'
+name: asks
+steps:
+  soon: {wait: {signal: soon, timeout: 9h}}
+  ever: {wait: {signal: ever}}
+  next: {needs: ever, wait: {signal: next}}
+END
 sed 's/^name: stuck/name: late\ndeadline: 1h/' "$stuck" >"$files/late.yaml"
 done=$(treadle submit "$good" --key order-1)
 bad_run=$(treadle submit "$bad")
 delayed=$(treadle submit "$files/late.yaml")
 held_run=$(treadle submit "$files/held.yaml")
 ready=$(treadle submit "$files/apart.yaml")
+asks=$(treadle submit "$files/asks.yaml")
 gone=$(treadle submit "$one")
 until_state "$done" done
 until_state "$bad_run" failed
 until_state "$gone" done
 wait_until '[ "$(step_field "$delayed" long state)" = delayed ]'
 wait_until '[ "$(step_field "$held_run" hold state)" = running ]'
+wait_until '[ "$(step_field "$asks" soon state)" = parked ] &&
+	[ "$(step_field "$asks" ever state)" = parked ]'
+treadle signal "$asks" next 2>/dev/null
 treadle cancel "$(treadle submit "$files/apart.yaml")" 2>/dev/null
 is 'a system at work is well, but for a queue that nobody takes from' \
 	"$(treadle doctor --json | jq -r '.id // empty')" queue-unserved
@@ -116,6 +127,12 @@ harm step-nowhere XDEL "$P:queue:apart" "$waiting"
 left
 harm step-nowhere ZREM "$P:delayed" "$delayed/long"
 left
+harm step-nowhere ZREM "$P:delayed" "$asks/soon"
+left
+harm step-nowhere HDEL "$P:run:$asks" waits:ever
+left
+harm field-unknown HSET "$P:run:$asks" waits:next '{}'
+left field-unknown
 harm step-skipped XGROUP CREATE "$P:queue:apart" workers '$'
 left
 # It is only mended when its worker does not live.
@@ -158,6 +175,8 @@ left
 harm delayed-stray ZADD "$P:delayed" 7 "$done/first"
 left
 harm delayed-stray ZADD "$P:delayed" 7 nonsense
+left
+harm delayed-stray ZADD "$P:delayed" 7 "$asks/ever"
 left
 harm letter-stray XADD "$P:dead" '*' run "$done" step first
 left

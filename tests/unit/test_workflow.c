@@ -278,6 +278,37 @@ static void constant_params_become_texts_where_texts_are_wanted(void **state)
 	workflow_free(w);
 }
 
+static void rounds_and_signals_are_told(void **state)
+{
+	struct workflow *w = parse(
+		"name: a\n"
+		"steps:\n"
+		"  a:\n"
+		"    repeat: {until: \"${.input.x}\", every: 90s, max: 7}\n"
+		"    pass: {value: \"${.round}\"}\n"
+		"  b: {needs: a, wait: {signal: go}}\n");
+	const struct step_repeat *r = &get(w, "a")->repeat;
+	jv graph, steps, a, b;
+
+	(void)state;
+	assert_non_null(r->until);
+	assert_int_equal(r->every_ms, 90000);
+	assert_int_equal(r->rounds_max, 7);
+	assert_true(get(w, "a")->reads_input);
+	assert_null(get(w, "b")->repeat.until);
+	assert_int_equal(msgpack_parse(w->graph, &graph, NULL), 0);
+	steps = value_get(graph, "steps");
+	a = value_get(steps, "a");
+	b = value_get(steps, "b");
+	assert_true(jv_equal(value_get(a, "rounds"), jv_number(7)));
+	assert_true(jv_equal(value_get(b, "signal"), jv_string("go")));
+	jv_free(a);
+	jv_free(b);
+	jv_free(steps);
+	jv_free(graph);
+	workflow_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +320,7 @@ int main(void)
 		cmocka_unit_test(reads_are_steps_by_name),
 		cmocka_unit_test(a_bare_steps_reads_all_ancestors),
 		cmocka_unit_test(output_becomes_a_last_step),
+		cmocka_unit_test(rounds_and_signals_are_told),
 		cmocka_unit_test(
 			constant_params_become_texts_where_texts_are_wanted),
 	};
