@@ -98,20 +98,23 @@ function run.undo_next(batch, id, graph, ending, is_again, phase)
   elseif phase == 'draining' then
     line_up(batch.p, id, graph)
   end
-  local first, first_place, attempts, left = nil, math.huge, 0, 0
-  for _, name in ipairs(graph.undo.steps) do
-    local by = graph.steps[name].undo
-    local text = call('HGET', key, 'step:' .. by)
-    local place = record.needs_left(text)
+  local fields, first, first_place, left = {}, nil, math.huge, 0
+  for i, name in ipairs(graph.undo.steps) do
+    fields[i] = graph.steps[graph.steps[name].undo].field
+  end
+  local texts = call('HMGET', key, unpack(fields))
+  for i = 1, #fields do
+    local place = record.needs_left(texts[i])
     left = left + (place and 1 or 0)
     if place and place < first_place then
-      first, first_place = by, place
-      attempts = select(2, record.read(text))
+      first, first_place = i, place
     end
   end
   if not first then
     return false
   end
+  local _, attempts = record.read(texts[first])
+  first = graph.steps[graph.undo.steps[first]].undo
   run.requeue(batch.p, id, first, graph.steps[first].queue, attempts, 0)
   call('HSET', key, 'state',
     run_state.write('running', left, is_again, 'undoing'))
