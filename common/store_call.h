@@ -3,6 +3,7 @@
 #define TREADLE_STORE_CALL_H
 
 #include "treadle/crypto.h"
+#include "treadle/store_blob.h"
 #include "treadle/store_cache.h"
 #include "treadle/store_worker.h"
 
@@ -69,6 +70,7 @@ struct store_call {
 		store_bytes_fn *bytes;
 		store_recall_fn *recall;
 		store_remember_fn *remember;
+		store_hold_fn *hold;
 	} to;
 	void *arg;
 };

@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "treadle/blob.h"
 #include "treadle/crypto.h"
 #include "treadle/loop.h"
 #include "answer.h"
 #include "call.h"
 
 #define PREFIX_MIN 4
+#define BLOB_SHOWN_MAX ((size_t)64 << 20)
 #define EXPLAIN_MAX (1 << 20)
 #define COMPLAIN_MS 1000
 
@@ -21,6 +23,7 @@ struct dialogue {
 	uv_timer_t timer;
 	uv_signal_t on_int, on_term;
 	struct store *store;
+	const char *blobs_folder; /* the configuration's */
 	int64_t timeout_ms;
 	bool is_explained, is_held, is_interrupted;
 	bool is_open, is_stopped, is_woken, has_complained;
@@ -91,6 +94,7 @@ struct dialogue *dialogue_open(const struct config *config, bool is_explained,
 	uv_signal_init(&d->loop, &d->on_term);
 	d->is_explained = is_explained;
 	d->timeout_ms = config->redis.timeout;
+	d->blobs_folder = config->blobs.folder;
 	d->store = store_start(&d->loop, config, "treadle", d->timeout_ms,
 			       on_open, d);
 	if (!is_explained)
@@ -262,18 +266,47 @@ int dialogue_find_run(struct dialogue *d, struct arena *arena,
 struct fetch {
 	bool is_answered;
 	jv output;
+	const char *folder; /* of blobs */
 	struct error error;
 };
+
+/* Who does not have the folder is told where it is. */
+static jv describe(const struct blob *b)
+{
+	jv shown = jv_object_set(jv_object(), jv_string("blob"),
+				 jv_string(b->name));
+
+	return jv_object_set(shown, jv_string("bytes"),
+			     jv_number((double)b->bytes));
+}
+
+/* A program that shows may wait for a file. */
+static void read_blob(struct fetch *f, const struct blob *b)
+{
+	struct buf bytes;
+
+	if (!*f->folder) {
+		f->output = describe(b);
+		return;
+	}
+	buf_init(&bytes, BLOB_SHOWN_MAX);
+	if (blob_read(f->folder, b, &bytes, &f->error) == 0)
+		msgpack_parse(buf_slice(&bytes), &f->output, &f->error);
+	buf_clear(&bytes);
+}
 
 static void on_output(void *arg, const struct reply *reply,
 		      const struct redis_failure *failure)
 {
 	struct fetch *f = arg;
+	struct blob blob;
 
 	f->is_answered = true;
 	f->output = jv_null();
 	if (failure)
 		f->error = failure->error;
+	else if (reply->type == REPLY_TEXT && blob_parse(reply->text, &blob))
+		read_blob(f, &blob);
 	else if (reply->type == REPLY_TEXT)
 		msgpack_parse(reply->text, &f->output, &f->error);
 }
@@ -281,7 +314,7 @@ static void on_output(void *arg, const struct reply *reply,
 int dialogue_output(struct dialogue *d, struct slice run, jv *output,
 		    struct error *err)
 {
-	struct fetch f = {.is_answered = false};
+	struct fetch f = {.is_answered = false, .folder = d->blobs_folder};
 	struct call_options o = {CALL_REPLAY, 0, d->timeout_ms};
 	struct command c;
 	char *key = xasprintf("%s:out:%.*s", store_keys(d->store), (int)run.len,

@@ -80,8 +80,7 @@ static void set_idempotency_key(struct attempt *a)
 			 a->generation);
 }
 
-/* What take gave lives until its callback returns: copies what is needed. */
-static const struct taken *keep(struct attempt *a, const struct taken *t)
+struct taken *attempt_keep(struct attempt *a, const struct taken *t)
 {
 	struct taken *kept = arena_alloc(&a->arena, sizeof(*kept));
 	struct reply *reads =
@@ -130,7 +129,7 @@ static void begin(struct attempt *a, const struct taken *t)
 	if (definition_attach(&w->definitions, a, t->digest))
 		choose_plan(a, t);
 	else
-		a->work = (void *)keep(a, t);
+		a->work = attempt_keep(a, t);
 }
 
 void attempt_taken(struct attempt *a, const struct taken *t)
@@ -252,13 +251,19 @@ void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once)
 			a->work = NULL;
 			definition_leave(a);
 			attempt_hand_back(a);
-		} else if (recall_forget(a)) {
+		} else if (recall_forget(a) || transfer_leave(a)) {
 			attempt_hand_back(a);
 		}
 		break;
 	case ATTEMPT_HELD:
 		list_remove(&a->worker->held, a);
 		attempt_hand_back(a);
+		break;
+	case ATTEMPT_STORING:
+		if (a->stop == STOP_LOST && transfer_leave(a))
+			attempt_hand_back(a);
+		else if (at_once)
+			transfer_cut_short(a);
 		break;
 	case ATTEMPT_ASKING:
 		break; /* what is done is done; the evaluator answers soon */

@@ -39,6 +39,7 @@ enum attempt_state {
 	ATTEMPT_PREPARING, /* its definition or its expressions are awaited */
 	ATTEMPT_HELD,      /* exec: all exec slots are busy */
 	ATTEMPT_STARTED,   /* its kind is at work, or was told to stop */
+	ATTEMPT_STORING,   /* done; its output is becoming a blob */
 	ATTEMPT_ASKING, /* its kind is done; whether until holds is awaited */
 	ATTEMPT_ENDING, /* its end is being said to Redis */
 };
@@ -102,6 +103,7 @@ struct attempt {
 	bool wants_heir;   /* it keeps its slot, once done, for a successor */
 	struct news *news; /* progress, log...; NULL while there is none */
 	struct recall *recall; /* of `cache`; NULL where it does not say it */
+	struct transfer *transfer; /* of its big values, while under way */
 	struct ending end;
 	int64_t due_ms;  /* monotonic: when its time is over */
 	size_t alarm_at; /* its place among the alarms, or ALARM_NONE */

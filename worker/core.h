@@ -3,6 +3,7 @@
 #define TREADLE_CORE_H
 
 #include "alarm.h"
+#include "collector.h"
 #include "definition.h"
 #include "fetch.h"
 #include "lease.h"
@@ -13,6 +14,7 @@
 #include "take.h"
 #include "tally.h"
 #include "tools.h"
+#include "transfer.h"
 #include "worker.h"
 
 /*
@@ -45,6 +47,7 @@ struct worker {
 	struct reports reports;
 	struct gazette gazette;
 	struct recalls recalls;
+	struct collector collector;
 	struct fetch fetch;
 	struct lease lease;
 	struct tally tally;
@@ -93,6 +96,8 @@ void close_turn(struct worker *w);
 /* attempt.c: an attempt's life. */
 struct taken;
 void attempt_taken(struct attempt *a, const struct taken *t);
+/* In its arena, with all that it points to: what take gave lives briefly. */
+struct taken *attempt_keep(struct attempt *a, const struct taken *t);
 /* Its definition has come, or err says why not. */
 void attempt_defined(struct attempt *a, const struct error *err);
 /* Ends it as `why` says, as soon as its kind lets go; idempotent. */

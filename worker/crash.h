@@ -9,8 +9,8 @@
  * TREADLE_HANG_AT makes it stand still there, for the watchdog to find.
  * The points: after-read, after-take, before-start, before-VERB,
  * after-VERB-sent and after-VERB for the verbs complete, fail, defer and
- * release; before-recall, after-recall, before-remember. They exist in the test
- * build only.
+ * release; before-recall, after-recall, before-remember, after-blob. They
+ * exist in the test build only.
  */
 #ifdef TREADLE_TEST
 void crash_point(const char *name);

@@ -18,7 +18,7 @@ enum { FORCED_MS = 8000, GOODBYE_MS = 2000 };
 static void stop_unstarted(struct attempt *a, void *arg)
 {
 	(void)arg;
-	if (a->state != ATTEMPT_STARTED)
+	if (a->state != ATTEMPT_STARTED && a->state != ATTEMPT_STORING)
 		attempt_stop(a, STOP_DRAIN, true);
 }
 

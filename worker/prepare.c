@@ -199,6 +199,8 @@ void attempt_prepare(struct attempt *a, const struct taken *t)
 	bool is_constant = jv_is_valid(p->constant);
 	struct error err;
 
+	if (transfer_get(a, t))
+		return;
 	if (is_constant && !p->late.template && !p->condition.template &&
 	    !round_is_repeated(a) && !p->step->cache_ms) {
 		if (template_has_secrets(p->params.template)) {

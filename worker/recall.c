@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "treadle/blob.h"
 #include "treadle/log.h"
 #include "treadle/store_cache.h"
 
@@ -306,9 +307,11 @@ void recall_keep(struct attempt *a, struct slice output)
 {
 	struct recalls *r = &a->worker->recalls;
 	struct keeping *k = &r->keeping[r->keeping_count];
+	struct blob blob;
 
 	if (!a->recall || !a->recall->key[0] || a->end.source ||
-	    output.len > (size_t)a->worker->config->worker.cache_max)
+	    output.len > (size_t)a->worker->config->worker.cache_max ||
+	    blob_parse(output, &blob))
 		return;
 	*k = (struct keeping){.ttl_ms = a->step->cache_ms,
 			      .at = r->bytes.len,

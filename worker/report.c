@@ -107,7 +107,13 @@ int report_done(struct attempt *a, jv output)
 		bytes->len = at;
 		return -1;
 	}
-	post_done(a, at, true);
+	if (transfer_is_wanted(a->worker, bytes->len - at)) {
+		transfer_put(a,
+			     (struct slice){bytes->data + at, bytes->len - at});
+		bytes->len = at;
+	} else {
+		post_done(a, at, true);
+	}
 	return 0;
 }
 
@@ -127,16 +133,21 @@ int report_round(struct attempt *a, int64_t due_at, jv output)
 	return 0;
 }
 
-/* A child process has left its place to an heir; this one never had any. */
-void report_recalled(struct attempt *a, struct slice output,
-		     struct slice source)
+/* A child process leaves its place to an heir; this one has none now. */
+void report_bytes(struct attempt *a, struct slice output)
 {
 	struct buf *bytes = &outbox_of(a, VERB_COMPLETE)->gathering.bytes;
 	size_t at = bytes->len;
 
 	buf_add(bytes, output.data, output.len);
-	a->end.source = arena_copy(&a->arena, source).data;
 	post_done(a, at, a->kind != &step_exec);
+}
+
+void report_recalled(struct attempt *a, struct slice output,
+		     struct slice source)
+{
+	a->end.source = arena_copy(&a->arena, source).data;
+	report_bytes(a, output);
 }
 
 void report_skipped(struct attempt *a)

@@ -51,6 +51,8 @@ int report_round(struct attempt *a, int64_t due_at, jv output); /* owns */
 /* Its output, msgpack, is that of another step: RUN/STEP. Copies both. */
 void report_recalled(struct attempt *a, struct slice output,
 		     struct slice source);
+/* Its output, msgpack or a reference. Copies. */
+void report_bytes(struct attempt *a, struct slice output);
 /* Its condition does not hold: it is settled without an output. */
 void report_skipped(struct attempt *a);
 /* delay_ms: until the next try, or -1 for none. Copies what f borrows. */

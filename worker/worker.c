@@ -68,6 +68,7 @@ static void on_turn(uv_prepare_t *turn)
 	attempts_start_held(w);
 	takes_flush(w);
 	recalls_flush(w);
+	collector_turn(w);
 	gazette_flush(w);
 	reports_flush(w);
 	fetch_turn(&w->fetch);

@@ -146,8 +146,9 @@ function fork.fork(p, args)
   check_undoing(of, source, state, kept)
   local outputs = outputs_to_copy(p, of, source, kept)
   for _, name in ipairs(outputs) do
-    call('HSET', p .. 'out:' .. id, name,
-      call('HGET', p .. 'out:' .. source, name))
+    local output = call('HGET', p .. 'out:' .. source, name)
+    call('HSET', p .. 'out:' .. id, name, output)
+    blob.share(p, id, output)
   end
   create(p, id, source, from, of, kept)
   return answer_of(id, source, from)

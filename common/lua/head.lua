@@ -5,7 +5,7 @@
 --
 -- The files are joined in the order of the Makefile and read best in it:
 -- head, record, json, run, closing, undo; recent, submit; worker, step, take,
--- settle, complete, cache, fail, release; timer, reclaim; control, remove,
+-- settle, complete, cache, fail, release; timer, reclaim, blob; control, remove,
 -- fork, named; inspect, list, stats; mend, tidy; register. docs/INTERNALS.md
 -- describes the keys, the states and who performs which transition.
 --

@@ -36,8 +36,12 @@ local function output_of(p, id, name)
   elseif size > OUTPUT_MAX then
     return nil, json.number(size)
   end
-  return json.msgpack(call('HGET', p .. 'out:' .. id, name)),
-    json.number(size)
+  local bytes = call('HGET', p .. 'out:' .. id, name)
+  local _, name_of, size_of = blob.reference(bytes)
+  if name_of then
+    return nil, json.number(size_of), json.text(name_of)
+  end
+  return json.msgpack(bytes), json.number(size)
 end
 
 local function failure_of(p, id, name, attempt, recoveries)
@@ -66,9 +70,9 @@ local function status_step(p, id, of, name)
   local has_signal = step_of.signal and
     call('HEXISTS', p .. 'out:' .. id, '.signal:' .. name) == 1
   local round, rounds = rounds_of(p, id, name, step_of, state)
-  local output, output_bytes
+  local output, output_bytes, blob_name
   if state == 'done' then
-    output, output_bytes = output_of(p, id, name)
+    output, output_bytes, blob_name = output_of(p, id, name)
   end
   return json.object('step', json.text(name), 'kind', json.text(step_of.kind),
     'queue', json.text(step_of.queue), 'state', json.text(state),
@@ -88,7 +92,8 @@ local function status_step(p, id, of, name)
     'cached_from', json.text(of['cached:' .. name]),
     'failure', state ~= 'done' and state ~= 'waiting' and
       failure_of(p, id, name, attempt, recoveries),
-    'output', output, 'output_bytes', output_bytes)
+    'output', output, 'output_bytes', output_bytes,
+    'blob', blob_name)
 end
 
 local function forked_from(of)

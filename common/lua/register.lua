@@ -41,6 +41,8 @@ public('release', step.release, FREES)
 public('note', step.note, ADDS)
 public('recall', cache.recall, FREES)
 public('remember', cache.remember, FREES)
+public('hold', blob.hold, FREES)
+public('collect', blob.collect, FREES)
 public('leave', worker.leave, FREES)
 public('definition', worker.definition, READ)
 

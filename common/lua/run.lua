@@ -174,6 +174,9 @@ function run.remove(batch, id, now)
   if graph then
     halt_steps(batch, id, fields, graph, now, true)
   end
+  if of.blobs then
+    run.release_blobs(p, id, now)
+  end
   call('DEL', p .. 'run:' .. id, p .. 'out:' .. id, p .. 'log:' .. id)
   call('ZREM', p .. 'finished', id)
   if of.key then

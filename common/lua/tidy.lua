@@ -183,9 +183,15 @@ function MENDS.counters(batch)
   return true
 end
 
--- Outputs or logs of a run that is gone.
+-- Outputs, logs or blobs of a run that is gone.
 function MENDS.orphan(batch, now, key)
-  local id = string.match(key, '^out:(.*)$') or string.match(key, '^log:(.*)$')
+  local what, id = string.match(key, '^(%l+):(.*)$')
+  if what == 'blobs' and call('EXISTS', batch.p .. 'run:' .. id) == 0 then
+    local is_there = call('EXISTS', batch.p .. key) == 1
+    run.release_blobs(batch.p, id, now)
+    return is_there
+  end
+  id = (what == 'out' or what == 'log') and id
   if not id or call('EXISTS', batch.p .. 'run:' .. id) == 1 then
     return false
   end

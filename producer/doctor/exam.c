@@ -164,7 +164,7 @@ static bool is_plain_field(struct slice name)
 		"state",       "workflow",    "def",  "submitted_at",
 		"finished_at", "deadline_at", "key",  "reason",
 		"input",       "closing",     "undo", "forked_from",
-		"no_cache",
+		"no_cache",    "blobs",
 	};
 
 	for (size_t i = 0; i < countof(known); i++) {

@@ -21,6 +21,7 @@ enum owner {
 	OWNER_LEAD,  /* expires, by itself */
 	OWNER_PROBE, /* so does it */
 	OWNER_CACHE, /* and this must */
+	OWNER_BLOBS, /* of a run, too: what it holds */
 };
 
 static const struct form {
@@ -39,6 +40,7 @@ static const struct form {
 	{"probe", "string", OWNER_PROBE},
 	{"once:", "string", OWNER_PROBE},
 	{"cache:", "string", OWNER_CACHE},
+	{"blobs:", "set", OWNER_BLOBS},
 	{"recent:", "list", OWNER_WORKFLOW},
 	{"workflows", "hash", OWNER_NONE},
 	{"named", "hash", OWNER_NONE},
@@ -46,6 +48,8 @@ static const struct form {
 	{"paused", "set", OWNER_NONE},
 	{"definitions", "zset", OWNER_NONE},
 	{"keys", "hash", OWNER_NONE},
+	{"blobs", "hash", OWNER_NONE},
+	{"garbage", "zset", OWNER_NONE},
 	{"delayed", "zset", OWNER_NONE},
 	{"timer", "stream", OWNER_NONE},
 	{"dead", "stream", OWNER_NONE},
@@ -101,6 +105,8 @@ static void judge_key(struct errand *e, const struct reply *answers)
 	} else if (ttl >= 0) {
 		finding(d, KEY_EXPIRES, about, "in %lld ms", (long long)ttl);
 	}
+	if (form->owner == OWNER_BLOBS && answers[2].integer == 0)
+		finding(d, KEY_ORPHAN, about, "there is no such run");
 	if (form->owner == OWNER_QUEUE && answers[2].integer == 0)
 		finding(d, QUEUE_UNLISTED, SUBJECT(.key = rest), "%s", "");
 }
@@ -119,6 +125,8 @@ static void look_at_key(struct doctor *d, struct slice key,
 	if (form->owner == OWNER_QUEUE)
 		LOOK(d->reader, SLICE("SISMEMBER"),
 		     errand_key(e, "queues", none), e->b);
+	else if (form->owner == OWNER_BLOBS)
+		LOOK(d->reader, SLICE("EXISTS"), errand_key(e, "run:", e->b));
 	else if (form->owner == OWNER_LEAD)
 		LOOK(d->reader, SLICE("GET"), whole);
 	errand_send(e);

@@ -3,17 +3,21 @@
 # Replies to what workers and producers say are lost, after it was done: all is done, and done once.
 . "$(dirname "$0")/lib.sh"
 
-CALLS='define submit register heartbeat take complete recall remember fail defer release note leave definition version xreadgroup'
+CALLS='define submit register heartbeat take complete recall remember hold collect fail defer release note leave definition version xreadgroup'
 MANY=$((100 * SCALE))
 VIA_PROXY=yes
 WORKER_COUNT=16
 # Whose farewell was not answered says so, by the code of an absent Redis.
 STOPS_WELL='[06]'
 TREADLE_WORKER_GRACE=20ms
+mkdir "$TREADLE_TEST_TMP/blobs"
+export TREADLE_BLOBS_FOLDER=$TREADLE_TEST_TMP/blobs TREADLE_BLOBS_COLLECT=100ms
+export TREADLE_BLOBS_INLINE_MAX=1KiB
 begin_world --appendfsync always
 begin_load 60
 printf '%s\n' 'expect once done' 'step once only - pass 3 3' \
-	'expect kept done' 'step kept only - pass 3 3' >>"$ledgers/graph"
+	'expect kept done' 'step kept only - pass 3 3' \
+	'expect big done' 'step big only - pass 3 3' >>"$ledgers/graph"
 
 # Another definition each time, so that it must be stored, and looked up.
 submit_once() {
@@ -23,6 +27,15 @@ submit_once() {
 		steps: {only: {pass: {value: "$lane/$turn"}}}
 	YAML
 	TREADLE_REDIS_TIMEOUT=60s treadle submit "$TREADLE_TEST_TMP/once.$lane.yaml"
+}
+
+# Its output is larger than what is kept in Redis.
+submit_big() {
+	cat >"$TREADLE_TEST_TMP/big.$lane.yaml" <<-'YAML'
+		name: big
+		steps: {only: {exec: {command: [seq, '1000'], output: text}}}
+	YAML
+	TREADLE_REDIS_TIMEOUT=60s treadle submit "$TREADLE_TEST_TMP/big.$lane.yaml"
 }
 
 # What it does has no effect that the ledgers know, whether it is done or known.
@@ -41,6 +54,7 @@ lose "$MANY" 50 $CALLS
 lose "$MANY" 70 register leave
 provoke 8 define submit_once
 provoke 4 'recall remember' submit_kept
+provoke 4 hold submit_big
 for i in $(counted 1000); do
 	[ "$(left $CALLS)" != 0 ] || break
 	if [ "$(left register leave release definition)" != 0 ]; then

@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Outputs too large for Redis are files that live as long as a run needs them, while all processes die.
+. "$(dirname "$0")/lib.sh"
+
+folder=$TREADLE_TEST_TMP/blobs
+mkdir "$folder"
+export TREADLE_WORKER_LEASE=1s TREADLE_BLOBS_FOLDER=$folder
+export TREADLE_BLOBS_INLINE_MAX=1KiB TREADLE_BLOBS_COLLECT=100ms
+export TREADLE_COORDINATOR_RETENTION_RUNS=1000
+start_redis --appendfsync always
+start_coordinator
+start_worker
+ledger=$TREADLE_TEST_TMP/ledger
+# make SEED BYTES: a line of the ledger, and so much of a text.
+cat >"$TREADLE_TEST_TMP/make" <<'SH'
+#!/bin/sh
+echo "$1" >>"$3"
+while [ -e "$3.shut" ]; do sleep 0.02; done
+yes "$1" | tr -d '\n' | head -c "$2"
+SH
+chmod +x "$TREADLE_TEST_TMP/make"
+cat >"$TREADLE_TEST_TMP/big.yaml" <<YAML
+name: big
+input: {type: object}
+steps:
+  make:
+    exec:
+      command: ["$TREADLE_TEST_TMP/make", "\${.input.seed}", "\${.input.bytes}", "$ledger"]
+      output: text
+  count:
+    needs: make
+    exec: {command: [sh, -c, "wc -c | tr -d ' '"], stdin: "\${.steps.make.output}"}
+  pick:
+    needs: make
+    pass: {value: "\${.steps.make.output | .[0:3]}"}
+output: \${.steps.count.output}
+YAML
+cat >"$TREADLE_TEST_TMP/all.yaml" <<YAML
+name: all
+steps:
+  make:
+    exec: {command: ["$TREADLE_TEST_TMP/make", whole, "3000", "$ledger"], output: text}
+output: \${.steps.make.output}
+YAML
+blobs() { find "$folder" -type f | grep -c .; }
+submit() { # SEED BYTES
+	run=$(treadle submit "$TREADLE_TEST_TMP/big.yaml" -i seed="$1" -i bytes="$2") ||
+		fail 'the run was not submitted'
+}
+output() { ask status "$run" | jq -c "${1:-.output}"; }
+step() { ask status "$run" | jq -c --arg step "$1" ".steps[] | select(.step == \$step) | $2"; }
+
+submit abc 500
+until_state "$run" done 60
+is 'a small output is in Redis' "$(blobs) $(output)" '0 500'
+submit abc 500000
+until_state "$run" done 60
+first=$run
+is 'a large one is a file' "$(blobs) $(output)" '1 500000'
+is 'what reads it gets it all' "$(step pick .output)" '"abc"'
+ok 'Redis has little of it' [ "$(redis MEMORY USAGE "treadle:{0}:out:$run")" -lt 2000 ]
+like 'the status names the blob' "$(step make '[.blob, .output_bytes]')" \
+	"^\[\"[0-9a-f]{64}-$run\",500005\]$"
+is 'which is the file' "$(step make .blob)" "\"$(basename "$(find "$folder" -type f)")\""
+name=$(step make .blob | tr -d '"')
+is 'named by its content' "$(sha256sum <"$folder/${name:0:2}/${name:2:2}/$name" | cut -c 1-64)" \
+	"${name%-*}"
+is 'in Redis it is a reference' \
+	"$(redis --raw HGET "treadle:{0}:out:$run" make | tr -cd ' -~' | cut -c 2-)" \
+	"T$name 500005"
+submit abc 500000
+until_state "$run" done 60
+is 'the same output is the same file' "$(blobs) $(step make .blob)" "1 \"$name\""
+treadle forget "$first" >/dev/null
+is 'and stays while a run needs it' "$(redis ZCARD 'treadle:{0}:garbage') $(blobs)" '0 1'
+treadle retry "$run" --from count >/dev/null
+until_state "$run" done 60
+is 'it can be read again' "$(output)" 500000
+treadle forget "$run" >/dev/null
+wait_until '[ "$(blobs)" = 0 ]'
+ok 'it goes with the last one' true
+
+run=$(treadle submit "$TREADLE_TEST_TMP/all.yaml")
+until_state "$run" done 60
+is 'the output of a run may be a blob' \
+	"$(treadle status "$run" --output | jq -r . | wc -c)" 3001
+is 'who has no folder is told where it is' \
+	"$(TREADLE_BLOBS_FOLDER= treadle status "$run" --output | jq -c .)" \
+	"{\"blob\":$(step output .blob),\"bytes\":3003}"
+printf x >>"$(find "$folder" -type f)"
+like 'a damaged one is not given' "$(treadle status "$run" --output 2>&1)" damaged
+treadle forget "$run" >/dev/null
+
+: >"$ledger.shut"
+: >"$ledger"
+submit xyz 100000
+wait_until '[ -s "$ledger" ]'
+crash "$WORKER"
+crash "$COORDINATOR"
+kill_redis
+restart_redis
+start_coordinator
+start_worker
+wait_until '[ "$(grep -c . "$ledger")" = 2 ]'
+rm "$ledger.shut"
+until_state "$run" done 60
+is 'when all die, it is recovered' "$(output) $(step pick .output)" '100000 "xyz"'
+stop "$WORKER"
+
+TREADLE_CRASH_AT=after-blob start_worker
+submit written 5000
+wait_until '! is_running "$WORKER"'
+reap "$WORKER"
+start_worker
+until_state "$run" done 60
+is 'a blob that was written, and not committed, is there once' "$(output)" 5000
+for run in $(treadle list --json | jq -r .run); do
+	treadle forget "$run" >/dev/null
+done
+wait_until '[ "$(blobs)" = 0 ]'
+is 'nothing is left of any' "$(redis EXISTS 'treadle:{0}:blobs')" 0
+
+stop "$WORKER"
+TREADLE_BLOBS_FOLDER=/dev/null start_worker
+submit kept 5000
+until_state "$run" done 60
+is 'where the folder fails, the output is kept in Redis' \
+	"$(output) $(step make .blob)" '5000 null'
+like 'as the log says' "$(log_of "$WORKER")" 'output kept in redis'
+stop "$WORKER"
+
+TREADLE_BLOBS_READ_MAX=1KiB start_worker
+submit much 5000
+until_state "$run" failed 60
+is 'nobody reads more than he may' "$(step count .failure.class)" '"too_large"'
+doctor_says_well 'the doctor finds nothing wrong' --data
+done_testing

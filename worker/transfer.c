@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "treadle/blob.h"
+#include "treadle/log.h"
+#include "treadle/store_blob.h"
+
+#include "core.h"
+#include "crash.h"
+
+/* A reference among what was taken, and what it refers to. */
+struct part {
+	size_t at; /* among the reads */
+	struct blob blob;
+	struct buf bytes;
+};
+
+struct transfer {
+	uv_work_t work; /* uses what is below but the attempt */
+	const char *folder;
+	struct part *parts; /* one to be written, or those to be read */
+	size_t count;
+	char sha256[65];
+	bool has_failed;
+	struct error err;
+
+	struct attempt *attempt; /* NULL: it has left */
+	struct worker *worker;
+	struct taken *taken; /* in the attempt's arena */
+};
+
+static struct transfer *transfer_new(struct attempt *a, size_t count)
+{
+	struct transfer *t = xcalloc(1, sizeof(*t));
+
+	t->work.data = t;
+	t->folder = a->worker->config->blobs.folder;
+	t->parts = xcalloc(count, sizeof(*t->parts));
+	t->attempt = a;
+	t->worker = a->worker;
+	a->transfer = t;
+	return t;
+}
+
+static void transfer_free(struct transfer *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		buf_clear(&t->parts[i].bytes);
+	free(t->parts);
+	free(t);
+}
+
+static void begin(struct transfer *t, uv_work_cb work, uv_after_work_cb after)
+{
+	must(uv_queue_work(t->worker->loop, &t->work, work, after) == 0);
+}
+
+/* Its attempt, which goes on; NULL if there is none any more. */
+static struct attempt *let_go(struct transfer *t)
+{
+	struct attempt *a = t->attempt;
+
+	if (a)
+		a->transfer = NULL;
+	t->attempt = NULL;
+	return a;
+}
+
+bool transfer_leave(struct attempt *a)
+{
+	if (!a->transfer)
+		return false;
+	a->transfer->attempt = NULL;
+	a->transfer = NULL;
+	return true;
+}
+
+/* --- putting ------------------------------------------------------------- */
+
+bool transfer_is_wanted(const struct worker *w, size_t bytes)
+{
+	return *w->config->blobs.folder &&
+	       bytes > (size_t)w->config->blobs.inline_max;
+}
+
+static void end_put(struct transfer *t)
+{
+	struct attempt *a = let_go(t);
+	struct part *part = &t->parts[0];
+	struct buf reference;
+
+	buf_init(&reference, BLOB_REFERENCE_MAX);
+	if (a && part->blob.name[0] && !t->has_failed) {
+		blob_print(&part->blob, &reference);
+		report_bytes(a, buf_slice(&reference));
+	} else if (a) {
+		report_bytes(a, buf_slice(&part->bytes));
+	}
+	buf_clear(&reference);
+	transfer_free(t);
+}
+
+/* A thread may be at the bytes, but it only reads them. */
+void transfer_cut_short(struct attempt *a)
+{
+	struct transfer *t = a->transfer;
+
+	let_go(t);
+	report_bytes(a, buf_slice(&t->parts[0].bytes));
+}
+
+static void on_write(uv_work_t *work)
+{
+	struct transfer *t = work->data;
+	struct part *part = &t->parts[0];
+
+	t->has_failed = blob_write(t->folder, &part->blob,
+				   buf_slice(&part->bytes), &t->err) != 0;
+}
+
+static void on_written(uv_work_t *work, int status)
+{
+	struct transfer *t = work->data;
+	struct attempt *a = t->attempt;
+
+	must(status == 0); /* nobody cancels it */
+	if (t->has_failed && a)
+		log_warn("output kept in redis",
+			 ABOUT(.run = a->run, .step = a->name), "%s",
+			 t->err.text);
+	crash_point("after-blob");
+	end_put(t);
+}
+
+/* Not held: whatever is said of the attempt's end will be refused. */
+static void on_held(void *arg, struct slice name,
+		    const struct redis_failure *failure)
+{
+	struct transfer *t = arg;
+
+	if (failure || name.len == 0 || !t->attempt) {
+		end_put(t);
+		return;
+	}
+	memcpy(t->parts[0].blob.name, name.data, name.len);
+	t->parts[0].blob.bytes = (int64_t)t->parts[0].bytes.len;
+	begin(t, on_write, on_written);
+}
+
+static void on_hash(uv_work_t *work)
+{
+	struct transfer *t = work->data;
+
+	sha256_hex(buf_slice(&t->parts[0].bytes), t->sha256);
+}
+
+static void on_hashed(uv_work_t *work, int status)
+{
+	struct transfer *t = work->data;
+	struct attempt *a = t->attempt;
+
+	must(status == 0);
+	if (a)
+		store_hold(t->worker->store, t->worker->id, &a->ref, t->sha256,
+			   on_held, t);
+	else
+		end_put(t);
+}
+
+void transfer_put(struct attempt *a, struct slice output)
+{
+	struct transfer *t = transfer_new(a, 1);
+
+	t->count = 1;
+	buf_init(&t->parts[0].bytes, output.len);
+	buf_add(&t->parts[0].bytes, output.data, output.len);
+	a->state = ATTEMPT_STORING;
+	begin(t, on_hash, on_hashed);
+}
+
+/* --- getting ------------------------------------------------------------- */
+
+static void on_read(uv_work_t *work)
+{
+	struct transfer *t = work->data;
+
+	for (size_t i = 0; i < t->count && !t->has_failed; i++)
+		t->has_failed = blob_read(t->folder, &t->parts[i].blob,
+					  &t->parts[i].bytes, &t->err) != 0;
+}
+
+static void on_got(uv_work_t *work, int status)
+{
+	struct transfer *t = work->data;
+	struct attempt *a = let_go(t);
+
+	must(status == 0);
+	if (a && t->has_failed) {
+		attempt_prepared(a, &t->err);
+	} else if (a) {
+		struct reply *reads = (struct reply *)t->taken->reads;
+
+		for (size_t i = 0; i < t->count; i++)
+			reads[t->parts[i].at].text =
+				buf_slice(&t->parts[i].bytes);
+		attempt_prepare(a, t->taken);
+	}
+	transfer_free(t);
+}
+
+/* Whether the parts together are more than a step may read. */
+static bool is_too_much(const struct transfer *t)
+{
+	int64_t max = t->worker->config->blobs.read_max, sum = 0;
+
+	for (size_t i = 0; i < t->count; i++)
+		sum += t->parts[i].blob.bytes;
+	return sum > max;
+}
+
+bool transfer_get(struct attempt *a, const struct taken *taken)
+{
+	struct transfer *t = NULL;
+	struct blob blob;
+
+	for (size_t i = 0; i < taken->reads_count; i++) {
+		if (!blob_parse(taken->reads[i].text, &blob))
+			continue;
+		if (!t)
+			t = transfer_new(a, taken->reads_count);
+		t->parts[t->count++] = (struct part){.at = i, .blob = blob};
+		buf_init(&t->parts[t->count - 1].bytes, (size_t)blob.bytes + 1);
+	}
+	if (!t)
+		return false;
+	if (is_too_much(t)) {
+		let_go(t);
+		transfer_free(t);
+		attempt_fail(a, FAILURE_TOO_LARGE,
+			     "it reads more than blobs.read_max of big "
+			     "values");
+		return true;
+	}
+	t->taken = attempt_keep(a, taken);
+	begin(t, on_read, on_got);
+	return true;
+}
