@@ -100,9 +100,9 @@ local function complete_one(batch, answer, args, i, offer)
   else
     call('HSET', p .. 'out:' .. id, name, args[i + 5])
   end
-  settle_step(offer, id, graph, name,
+  settle_step(offer, id, key, graph, name,
     record.ended(is_skipped and 'skipped' or 'done', text, started, offer.now),
-    v[1], source and { 'cached:' .. name, source } or {})
+    v[1], source and 'cached:' .. name, source)
   if of.kind ~= 'pass' then
     call('HDEL', p .. 'out:' .. id, '.memo:' .. name)
     call('HDEL', key, 'progress:' .. name)

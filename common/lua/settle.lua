@@ -11,27 +11,33 @@
 local settle = {}
 
 -- What one call settles, step after step; one table serves all steps of a
--- call. An heir is offered by complete alone.
+-- call. `fields` gathers what changes in a run's hash, up to `count`: to let
+-- a new table grow for each run costs 3000 instructions. An heir is offered
+-- by complete alone.
 local function settling_new(batch, now, now_text)
   return { p = batch.p, batch = batch, now = now, now_text = now_text,
-    is_open = false }
+    fields = {}, count = 0, open = {}, is_open = false }
 end
 
--- Whose step it is. `fields` gathers what changes in the run's hash.
-local function settling_begin(s, id, graph, left, is_again, fields)
-  s.id, s.graph, s.left, s.is_again, s.fields = id, graph, left, is_again, fields
-  s.records = graph.branches and {}
+-- Whose step it is; key is that of the run's hash.
+local function settling_begin(s, id, key, graph, left, is_again)
+  s.id, s.key, s.graph, s.left, s.is_again = id, key, graph, left, is_again
+  s.count, s.records = 0, graph.branches and {}
 end
 
 -- The record of a step as it will be.
 local function record_of(s, name)
   return s.records and s.records[name] or
-    call('HGET', s.p .. 'run:' .. s.id, 'step:' .. name)
+    call('HGET', s.key, 'step:' .. name)
+end
+
+local function set_field(s, field, text)
+  local n = s.count
+  s.fields[n + 1], s.fields[n + 2], s.count = field, text, n + 2
 end
 
 local function set_record(s, field, name, text)
-  local n = #s.fields
-  s.fields[n + 1], s.fields[n + 2] = field, text
+  set_field(s, field, text)
   if s.records then
     s.records[name] = text
   end
@@ -49,7 +55,7 @@ local function is_wanted(s, name, of)
     return true
   elseif of.handles then
     return s.caught == name or
-      call('HGET', s.p .. 'run:' .. s.id, 'caught:' .. of.handles) == name
+      call('HGET', s.key, 'caught:' .. of.handles) == name
   elseif of.when then
     return of.when == 'always'
   end
@@ -107,51 +113,52 @@ end
 
 -- All that follows from `name`, whose record is among the fields.
 local function settle_behind(s, name)
-  local open = { name }
+  local open, n = s.open, 1
+  open[1] = name
   repeat
-    local of = s.graph.steps[table.remove(open)]
-    s.left = s.left - 1
+    local of = s.graph.steps[open[n]]
+    s.left, n = s.left - 1, n - 1
     for i = 1, #of.next do
       if advance(s, of.next[i]) then
-        open[#open + 1] = of.next[i]
+        n = n + 1
+        open[n] = of.next[i]
       end
     end
-  until not open[1]
+  until n == 0
 end
 
 -- A step of a running run is settled, as `text`: writes that, and all that
--- follows. run_text is the run's field `state` as it was.
-local function settle_step(s, id, graph, name, text, run_text, fields)
+-- follows. key is that of the run's hash, run_text its field `state`; `field` is
+-- one more to be written, if there is any.
+local function settle_step(s, id, key, graph, name, text, run_text, field, value)
   local state, left, is_again, phase = run_state.read(run_text)
+  settling_begin(s, id, key, graph, left, is_again)
+  set_record(s, graph.steps[name].field, name, text)
+  if field then
+    set_field(s, field, value)
+  end
   if graph.steps[name].undo and record.read(text) ~= 'skipped' then
-    undo.note_settled(s.p, id, name, fields)
+    set_field(s, 'undo:' .. name, undo.next_place(key))
   end
   if phase then
     if phase == 'undoing' then
       count(s.batch, 'undone')
     end
-    call('HSET', s.p .. 'run:' .. id, 'step:' .. name, text, unpack(fields))
+    call('HSET', key, unpack(s.fields, 1, s.count))
     return run.close_step(s.batch, id, graph, name, run_text, s.now_text)
-  end
-  settling_begin(s, id, graph, left, is_again, fields)
-  set_record(s, 'step:' .. name, name, text)
-  if state ~= 'running' then
-    s.left = left - 1
-  elseif left > 1 then
+  elseif state == 'running' and left > 1 then
     settle_behind(s, name)
   else
-    s.left = 0
+    s.left = left - 1
   end
-  local n = #fields
-  fields[n + 1] = 'state'
   if s.left == 0 and state == 'running' then
-    fields[n + 2], fields[n + 3], fields[n + 4] =
-      'done 0', 'finished_at', s.now_text
+    set_field(s, 'state', 'done 0')
+    set_field(s, 'finished_at', s.now_text)
     finish_run(s.batch, id, 'done', s.now_text)
   else
-    fields[n + 2] = run_state.write(state, s.left, is_again)
+    set_field(s, 'state', run_state.write(state, s.left, is_again))
   end
-  call('HSET', s.p .. 'run:' .. id, unpack(fields))
+  call('HSET', key, unpack(s.fields, 1, s.count))
 end
 
 -- The step that a clause of `catches` names for failures of this class.
@@ -181,8 +188,8 @@ function step.give_up(batch, at, failure, now)
       code = tonumber(failure.code) or 0, attempt = tonumber(at.attempt) }))
   local s = settling_new(batch, now, text_of(now))
   s.caught = handler
-  settle_step(s, at.id, at.graph, at.name,
+  settle_step(s, at.id, batch.p .. 'run:' .. at.id, at.graph, at.name,
     record.ended('failed', at.text, at.started, now), at.run_text,
-    handler and { 'caught:' .. at.name, handler } or {})
+    handler and 'caught:' .. at.name, handler)
   count(batch, 'tolerated')
 end

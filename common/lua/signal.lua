@@ -19,8 +19,9 @@ local NULL = '\192'     -- msgpack
 -- A parked step, or one that is to be parked, has what it waited for.
 local function settle_waiting(batch, at, data, now)
   call('HSET', batch.p .. 'out:' .. at.id, at.name, data)
-  settle_step(settling_new(batch, now, text_of(now)), at.id, at.graph, at.name,
-    record.ended('done', at.text, at.started, now), at.run_text, {})
+  settle_step(settling_new(batch, now, text_of(now)), at.id,
+    batch.p .. 'run:' .. at.id, at.graph, at.name,
+    record.ended('done', at.text, at.started, now), at.run_text)
   count(batch, 'steps_done')
 end
 

@@ -16,11 +16,10 @@ local undo = {}
 
 do -- what has a name below is of this file alone
 
--- The step is settled now, and was performed: its place in the order.
-function undo.note_settled(p, id, name, fields)
-  local n = #fields
-  fields[n + 1], fields[n + 2] = 'undo:' .. name,
-    call('HINCRBY', p .. 'run:' .. id, 'undo', 1)
+-- The place in the order of a step that is settled now, and was performed;
+-- key is that of the run's hash.
+function undo.next_place(key)
+  return call('HINCRBY', key, 'undo', 1)
 end
 
 -- How often a step was tried before it was reset last.
