@@ -95,7 +95,8 @@ function run.close_step(batch, id, graph, name, run_text, now)
   left = left - 1
   if phase == 'cleaning' then
     for _, behind in ipairs(graph.steps[name].next) do
-      local text = call('HGET', key, 'step:' .. behind)
+      local text = graph.steps[behind].when and
+        call('HGET', key, 'step:' .. behind)
       local needs_left = record.needs_left(text)
       local _, attempts = record.read(text)
       if needs_left == 1 then

@@ -140,21 +140,25 @@ local function reset_step(p, id, of, name, is_undone)
   return attempt
 end
 
--- Queues a step that was reset, or lets it wait for what isn't done yet.
-local function revive_step(p, id, of, name, reset, attempt)
-  local graph = of.graph
-  local needs_left = 0
-  for _, need in ipairs(graph.steps[name].needs) do
-    if reset[need] or not record.is_settled(of['step:' .. need]) then
-      needs_left = needs_left + 1
+-- Lets the steps that were reset wait for what isn't settled yet; returns
+-- those that have nothing to wait for.
+local function wait_again(p, id, of, names, reset, attempts)
+  local free = {}
+  for _, name in ipairs(names) do
+    local needs_left = 0
+    for _, need in ipairs(of.graph.steps[name].needs) do
+      if reset[need] or not record.is_settled(of['step:' .. need]) then
+        needs_left = needs_left + 1
+      end
+    end
+    if needs_left == 0 then
+      free[#free + 1] = name
+    else
+      call('HSET', p .. 'run:' .. id, 'step:' .. name,
+        record.waiting(needs_left, attempts[name]))
     end
   end
-  if needs_left == 0 then
-    run.requeue(p, id, name, graph.steps[name].queue, attempt, 0)
-  else
-    call('HSET', p .. 'run:' .. id, 'step:' .. name,
-      record.waiting(needs_left, attempt))
-  end
+  return free
 end
 
 -- A run that was final is running, in all indexes.
@@ -206,7 +210,8 @@ end
 
 -- Tries a run again: its steps that aren't done or, with STEP, that step and
 -- all behind it as well. RUN [STEP] [ONCE]. Returns JSON: run, state, steps.
--- Afterwards: the run is running; finished steps keep their checkpoints. One
+-- Afterwards: the run is running, or done where nothing of what was left is
+-- asked for any more; settled steps keep their checkpoints. One
 -- in which something could not be undone goes on undoing, but with STEP.
 control.retry = once(function(p, args)
   local id, from = args[1], optional(args, 2)
@@ -232,6 +237,10 @@ control.retry = once(function(p, args)
       left = left + 1
     end
   end
+  if #names == 0 then
+    complain('CONFLICT', 'nothing is left of run %s: name the step to run it ' ..
+      'again from', id)
+  end
   table.sort(names)
   local attempts = {}
   for _, name in ipairs(names) do
@@ -241,12 +250,17 @@ control.retry = once(function(p, args)
   for _, by in ipairs(undo.recorded(of)) do
     reset_step(p, id, of, by, undo.is_begun(of, by))
   end
-  for _, name in ipairs(names) do
-    revive_step(p, id, of, name, reset, attempts[name])
+  local now, batch = clock(), batch_new(p)
+  left = step.begin_again(batch, id, of.graph, left,
+    wait_again(p, id, of, names, reset, attempts), attempts, from, now)
+  reopen(p, id, of, state, left, now)
+  if left == 0 then -- what was left is skipped
+    call('HSET', p .. 'run:' .. id, 'state', 'done 0', 'finished_at', now)
+    finish_run(batch, id, 'done', now)
   end
-  reopen(p, id, of, state, left, (clock()))
-  return json.object('run', json.text(id), 'state', '"running"',
-    'steps', json.texts(names))
+  batch_end(batch)
+  return json.object('run', json.text(id), 'state',
+    left == 0 and '"done"' or '"running"', 'steps', json.texts(names))
 end)
 
 local function set_paused(p, queue, is_paused)

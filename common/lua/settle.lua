@@ -66,7 +66,7 @@ local function is_wanted(s, name, of)
       return true
     end
   end
-  return false
+  return not of.needs[1]
 end
 
 -- The step has no need left, and is wanted.
@@ -124,6 +124,7 @@ local function settle_behind(s, name)
         open[n] = of.next[i]
       end
     end
+    s.is_open = false -- to a step's own successors alone (step.heir)
   until n == 0
 end
 
@@ -159,6 +160,27 @@ local function settle_step(s, id, key, graph, name, text, run_text, field, value
     set_field(s, 'state', run_state.write(state, s.left, is_again))
   end
   call('HSET', key, unpack(s.fields, 1, s.count))
+end
+
+-- Steps of a run that is retried, all of whose needs are settled: each begins
+-- or is skipped, and what follows from that. The one that an operator has
+-- named, `from`, begins in any case. attempts: those that each has had.
+-- Returns how many steps are left then.
+function step.begin_again(batch, id, graph, left, names, attempts, from, now)
+  local s = settling_new(batch, now, text_of(now))
+  settling_begin(s, id, batch.p .. 'run:' .. id, graph, left, true)
+  for _, name in ipairs(names) do
+    local of = graph.steps[name]
+    if name == from or is_wanted(s, name, of) then
+      begin(s, name, of, attempts[name])
+    else
+      set_record(s, of.field, name, record.skipped(attempts[name]))
+      count(batch, 'steps_skipped')
+      settle_behind(s, name)
+    end
+  end
+  call('HSET', s.key, unpack(s.fields, 1, s.count))
+  return s.left
 end
 
 -- The step that a clause of `catches` names for failures of this class.

@@ -32,7 +32,6 @@ records() { # STEP...
 }
 counter() { redis HGET "$P:counters" "$1"; }
 register w1 >/dev/null
-register w2 >/dev/null
 
 begin 1 fork
 complete w1 >/dev/null
@@ -111,6 +110,7 @@ take w1; complete w1 >/dev/null
 is 'and ends well' "$(field "$r" state) $(records b c)" \
 	'done 0 done done '
 
+register w2 >/dev/null
 begin 6 tolerant
 complete w1 >/dev/null
 lose() { # WORKER: its lease has run out
@@ -168,4 +168,45 @@ is 'and the run is done' "$(field "$r" state)" 'done 0'
 call retry "$r" b >/dev/null
 is 'a retry asks them anew' "$(records b c d e)" \
 	'ready waiting waiting waiting '
+
+# Who has completed a step goes on with what needs that very step.
+branch beyond '["a","z"]' "$(printf '"%s":%s,' \
+	a "$(with 'catches: [{step: "b"}]' "$(step '[]' '["b"]')")" \
+	b "$(with 'handles: "a"' "$(step '["a"]' '["c"]')")" \
+	c "$(step '["b","z"]' '[]')")\"z\":$(step '[]' '["c"]')" 'x: 1'
+call cancel "$r" enough >/dev/null
+begin 11 beyond
+of_a=$ENTRY
+take w3; complete w3 >/dev/null
+ENTRY=$of_a STEP=a
+is 'not with what is behind one that it has skipped' \
+	"$(complete w3 x 1) $(records b c)" 'COMMITTED skipped ready '
+take w3; complete w3 >/dev/null
+
+# What a step leads to when it ends after its run has failed is decided by the
+# retry: a is handled by b, c is behind both, d is behind e; w fails.
+branch late '["a","e","w"]' "$(printf '"%s":%s,' \
+	a "$(with 'catches: [{step: "b"}]' "$(step '[]' '["b","c"]')")" \
+	b "$(with 'handles: "a"' "$(step '["a"]' '["c"]')")" \
+	c "$(step '["a","b"]' '[]')" \
+	d "$(step '["e"]' '[]')" e "$(step '[]' '["d"]')")\"w\":$(step '[]' \
+	'[]')" 'x: 1'
+begin 10 late
+of_a=$ENTRY
+take w3
+of_e=$ENTRY
+take w3
+fail_step w3 -1 rejected >/dev/null
+ENTRY=$of_a STEP=a; complete w3 >/dev/null
+ENTRY=$of_e STEP=e; skip w3 >/dev/null
+is 'in a run that has failed nothing follows' "$(records a b c d e)" \
+	'done    skipped '
+is 'a retry' "$(call retry "$r" | query '.steps | join(" ")')" 'b c d w'
+is 'begins what is asked for, and skips the rest' "$(records b c d w)" \
+	'skipped ready skipped ready '
+take w3; complete w3 >/dev/null
+take w3; complete w3 >/dev/null
+is 'the run is done' "$(field "$r" state)" 'done 0'
+call retry "$r" b >/dev/null
+is 'an operator may ask for one all the same' "$(records b c)" 'ready waiting '
 done_testing

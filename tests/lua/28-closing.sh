@@ -124,5 +124,55 @@ is 'a worker that is lost meanwhile' "$(records w) $(field "$r" state)" \
 	'cancelled  running 3 cleaning'
 for name in n z y; do do_next $name "cleans $name"; done
 is 'all runs have come to an end' "$(redis ZCARD "$P:runs:running")" 0
-is 'nothing is counted twice' "$(counter runs_failed) $(counter runs_done)" '3 2'
+
+# z is done in any case, but what is behind it as well as behind a is not.
+define amid "$(jq -c '. + {branches: true, closing: ["z"]}' \
+	<<<"$(graph 4 '["a","w","z"]' "$(printf '"%s":%s,' \
+	a "$(step '[]' '["b"]')" w "$(step '[]' '[]')" \
+	z "$(with 'when: "always"' "$(step '[]' '["b"]')")")\"b\":$(step \
+	'["a","z"]' '[]')")")" >/dev/null
+r=$(run_id 6)
+register w6 >/dev/null
+call submit "$r" amid in '' 0 >/dev/null
+take w6; complete w6 >/dev/null
+take w6; fail_step w6 -1 >/dev/null
+is 'what does not clean up waits' "$(field "$r" step:b),$(field "$r" state)" \
+	'waiting 1,running 1 cleaning'
+take w6; complete w6 >/dev/null
+is 'for ever' "$(field "$r" step:b),$(field "$r" state)" \
+	'waiting 1,failed 2'
+is 'nothing is counted twice' "$(counter runs_failed) $(counter runs_done)" '4 2'
+
+# Its deadline passes while z alone is left, and that is done all the same.
+define late "$(jq -c '. + {branches: true, closing: ["z"]}' \
+	<<<"$(graph 1 '["z"]' "\"z\":$(with 'when: "always"' \
+		"$(step '[]' '[]')")" 1)")" >/dev/null
+r=$(run_id 7)
+register w6 >/dev/null
+call submit "$r" late in '' 0 >/dev/null
+wait_until '[ "$(call promote k1 1000 100 | query .overdue)" = 1 ]'
+take w6; complete w6 >/dev/null
+is 'a run may fail of which nothing is left' "$(field "$r" state)" 'failed 0'
+like 'which can only be run again from a step' "$(call retry "$r")" \
+	'^CONFLICT nothing is left'
+call retry "$r" z >/dev/null
+is 'that is begun' "$(records z)" 'ready '
+take w6; complete w6 >/dev/null
+
+# So it is here, where what cleans up after a failure fails itself.
+define worse "$(jq -c '. + {branches: true, closing: ["z","n"]}' \
+	<<<"$(graph 2 '["z"]' "\"z\":$(with 'when: "always"' \
+		"$(step '[]' '["n"]')"),\"n\":$(with 'when: "failure"' \
+		"$(step '["z"]' '[]')")" 1)")" >/dev/null
+r=$(run_id 8)
+register w6 >/dev/null
+call submit "$r" worse in '' 0 >/dev/null
+wait_until '[ "$(call promote k1 1000 100 | query .overdue)" = 1 ]'
+take w6; complete w6 >/dev/null
+take w6; fail_step w6 -1 >/dev/null
+is 'this run has failed' "$(field "$r" state) $(records z n)" \
+	'failed 1 done dead '
+is 'a retry has nothing to perform' "$(call retry "$r" | query .state)" done
+is 'and ends it' "$(field "$r" state) $(records z n) $(redis ZSCORE \
+	"$P:runs:done" "$r")" 'done 0 done skipped  0'
 done_testing

@@ -111,6 +111,16 @@ static enum function choose_end(const struct world *w, const struct hand *h,
 	return b % 100 < 94 ? CALL_defer : CALL_release;
 }
 
+/* Conditions are of workflows that branch; chance says which do not hold. */
+static bool is_skipped(const struct world *w, const struct item *item,
+		       uint32_t c)
+{
+	const struct model_run *r =
+		model_run_find((struct model *)&w->model, item->run);
+
+	return r && r->shape->is_branched && c % 7 == 0;
+}
+
 static void decide(struct world *w, struct hand *h, const struct action *a)
 {
 	static const int delays[] = {-1,  -1,   -1,    0,     1,
@@ -121,7 +131,8 @@ static void decide(struct world *w, struct hand *h, const struct action *a)
 	h->end = choose_end(w, h, a->b);
 	item->payload = ++w->last_payload;
 	item->memo = a->c & 1 ? ++w->last_payload : 0;
-	item->wants_heir = a->c % 5 != 0;
+	item->is_skipped = is_skipped(w, item, a->c >> 4);
+	item->wants_heir = !item->is_skipped && a->c % 5 != 0;
 	item->log = a->c & 2 ? ++w->last_payload : 0;
 	item->class = (enum class)((a->c >> 2) % CLASS_WORKER_LOST);
 	item->when = delays[(a->c >> 8) % countof(delays)];

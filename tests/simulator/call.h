@@ -44,6 +44,7 @@ struct item {
 	enum class class;
 	int definition, key; /* submit; key -1: none */
 	bool wants_heir;     /* complete */
+	bool is_skipped;     /* complete: its condition does not hold */
 };
 
 struct call {

@@ -124,6 +124,8 @@ static void check_status(struct world *w, jv v)
 	check_text(w, v, "state", run_state_name(r->state));
 	check_text(w, v, "workflow", r->shape->name);
 	check_number(w, v, "left", r->left);
+	check_text(w, v, "closing",
+		   r->closing ? run_state_name(r->ending) : "");
 	check_number(w, v, "submitted_at", r->submitted_at);
 	check_number(w, v, "finished_at", r->finished_at ? r->finished_at : -1);
 	if (check_list(w, v, "steps", check_step) != r->shape->count)

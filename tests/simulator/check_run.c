@@ -22,11 +22,21 @@ static void read_record(const char *text, struct record *r)
 		       &r->recoveries, r->entry, r->worker, &r->started_at);
 }
 
+static bool is_state(const char *got, enum step_state state)
+{
+	const char *name = step_state_name(state);
+
+	return strncmp(got, name, strlen(name)) == 0;
+}
+
 static enum invariant broken_by_state(enum step_state expected, const char *got)
 {
-	bool is_live = strncmp(got, "ready", 5) == 0 ||
-		       strncmp(got, "running", 7) == 0;
+	bool is_live = is_state(got, READY) || is_state(got, RUNNING);
 
+	if (expected == SKIPPED || is_state(got, SKIPPED))
+		return INVARIANT_B1;
+	if (expected == FAILED || is_state(got, FAILED))
+		return INVARIANT_B2;
 	switch (expected) {
 	case WAITING:
 		return is_live ? INVARIANT_S6 : INVARIANT_S10;
@@ -102,6 +112,7 @@ static void check_step(struct world *w, struct model_run *r, int step,
 {
 	struct model_step *s = &r->steps[step];
 	const char *expected = step_state_name(s->state);
+	bool is_begun = s->state != SKIPPED || s->has_entry;
 	char worker[TEXT_MAX];
 	struct record record;
 
@@ -116,12 +127,17 @@ static void check_step(struct world *w, struct model_run *r, int step,
 			     'a' + step, expected, text ? text : "waiting");
 		return;
 	}
+	if (!is_begun && strcmp(record.entry, "-") != 0)
+		world_broken(w, INVARIANT_B1,
+			     "run %d/%c was skipped and never begun: %s",
+			     r->number, 'a' + step, text);
 	if (record.attempt != s->attempt || record.recoveries != s->recoveries)
 		world_broken(w, INVARIANT_S8,
 			     "run %d/%c has %d attempts, %d recoveries; not %s",
 			     r->number, 'a' + step, s->attempt, s->recoveries,
 			     text);
-	check_entry(w, r, s, &record);
+	if (is_begun)
+		check_entry(w, r, s, &record);
 	if (s->state == READY && (s->memo || s->is_again) &&
 	    strcmp(record.worker, "more") != 0)
 		world_broken(w, INVARIANT_S15,
@@ -194,6 +210,11 @@ static int check_beside(struct world *w, struct model_run *r, int step,
 	snprintf(field, sizeof(field), "cost:%c", 'a' + step);
 	check_at(w, hash, field, s->cost, INVARIANT_R1);
 	count += s->cost != 0;
+	snprintf(field, sizeof(field), "caught:%c", 'a' + step);
+	check_field(w, hash, field,
+		    s->caught < 0 ? "" : name_step(text, s->caught),
+		    INVARIANT_B2);
+	count += s->caught >= 0;
 	return count + check_letter(w, r, step, hash);
 }
 
@@ -204,15 +225,32 @@ static bool is_small(uint32_t input)
 	return input && strlen(name_payload(text, 'i', input)) <= INPUT_SMALL;
 }
 
+const char *run_text(char text[TEXT_MAX], const struct model_run *r, int left)
+{
+	snprintf(text, TEXT_MAX, "%s %d%s%s%s", run_state_name(r->state), left,
+		 r->is_again ? " again" : "", r->closing ? " " : "",
+		 closing_name(r->closing));
+	return text;
+}
+
+static enum invariant broken_by_whole(const struct model_run *r,
+				      const char *got)
+{
+	if (r->closing ||
+	    (got && (strstr(got, "draining") || strstr(got, "cleaning"))))
+		return INVARIANT_B3;
+	return r->state == RUN_CANCELLED ? INVARIANT_S11 : INVARIANT_S10;
+}
+
 static int check_whole(struct world *w, const struct model_run *r,
 		       const struct reply *hash)
 {
 	char text[TEXT_MAX];
 
-	snprintf(text, sizeof(text), "%s %d%s", run_state_name(r->state),
-		 r->left, r->is_again ? " again" : "");
-	check_field(w, hash, "state", text,
-		    r->state == RUN_CANCELLED ? INVARIANT_S11 : INVARIANT_S10);
+	check_field(w, hash, "state", run_text(text, r, r->left),
+		    broken_by_whole(r, reply_field(hash, "state")));
+	check_field(w, hash, "closing",
+		    r->closing ? run_state_name(r->ending) : "", INVARIANT_B3);
 	check_field(w, hash, "def", r->shape->digest, INVARIANT_S3);
 	check_field(w, hash, "workflow", r->shape->name, INVARIANT_S3);
 	check_at(w, hash, "submitted_at", r->submitted_at, INVARIANT_S10);
@@ -227,7 +265,8 @@ static int check_whole(struct world *w, const struct model_run *r,
 		world_broken(w, INVARIANT_S10, "run %d %s a reason", r->number,
 			     r->has_reason ? "has not" : "has");
 	return 4 + (r->finished_at != 0) + (r->deadline_at != 0) +
-	       (r->key >= 0) + r->has_reason + is_small(r->input);
+	       (r->key >= 0) + r->has_reason + is_small(r->input) +
+	       (r->closing != CLOSING_NOT);
 }
 
 void check_run(struct world *w, struct model_run *r, const struct reply *hash)

@@ -54,8 +54,10 @@ static void add_end(struct command *to, const struct call *c,
 	command_int(to, item->attempt);
 	switch (c->function) {
 	case CALL_complete:
-		add_payload(to, 'o', item->payload);
-		command_text(to, item->wants_heir ? "1" : "0");
+		add_payload(to, 'o', item->is_skipped ? 0 : item->payload);
+		command_text(to, item->is_skipped   ? "skip"
+				 : item->wants_heir ? "1"
+						    : "0");
 		break;
 	case CALL_fail:
 		command_int(to, item->when);

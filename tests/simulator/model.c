@@ -19,10 +19,11 @@
 const char *counter_name(enum counter c)
 {
 	static const char *const names[] = {
-		"submitted", "runs_done",  "runs_failed", "runs_cancelled",
-		"attempts",  "steps_done", "retries",     "deferrals",
-		"releases",  "recoveries", "dead",        "duplicates",
-		"fenced",    "promoted",   "late_ms",     "removed"};
+		"submitted", "runs_done",  "runs_failed",   "runs_cancelled",
+		"attempts",  "steps_done", "steps_skipped", "tolerated",
+		"retries",   "deferrals",  "releases",      "recoveries",
+		"dead",      "duplicates", "fenced",        "promoted",
+		"late_ms",   "removed"};
 	static char failures[CLASS_COUNT][TEXT_MAX];
 	int class = (int)c - COUNT_FAILURES;
 
@@ -43,11 +44,18 @@ const char *run_state_name(enum run_state state)
 
 const char *step_state_name(enum step_state state)
 {
-	static const char *const names[] = {"waiting",  "ready", "running",
-					    "delayed",  "done",  "dead",
-					    "cancelled"};
+	static const char *const names[] = {"waiting", "ready", "running",
+					    "delayed", "done",  "skipped",
+					    "failed",  "dead",  "cancelled"};
 
 	return names[state];
+}
+
+const char *closing_name(enum closing closing)
+{
+	static const char *const names[] = {"", "draining", "cleaning"};
+
+	return names[closing];
 }
 
 uint32_t log_code(int step, int attempt, int try)
@@ -85,6 +93,11 @@ struct model_worker *model_worker_find(struct model *m, int number)
 bool model_is_live(const struct model_step *s)
 {
 	return s->state == READY || s->state == RUNNING;
+}
+
+bool model_is_settled(const struct model_step *s)
+{
+	return s->state == DONE || s->state == SKIPPED || s->state == FAILED;
 }
 
 struct model_step *model_step_at(struct model_run *r, int queue,
@@ -187,6 +200,7 @@ void model_deliver(struct model *m, int run, int step, int worker)
 void model_finish(struct model *m, struct model_run *r, enum run_state state)
 {
 	r->state = state;
+	r->closing = CLOSING_NOT;
 	r->finished_at = m->now;
 	r->is_scheduled = false;
 	model_count(m, (enum counter)(COUNT_RUNS_DONE + (int)state - 1), 1);
@@ -207,7 +221,12 @@ void model_stop(struct model *m, struct model_run *r, enum run_state state,
 		}
 	}
 	r->has_reason = true;
-	model_finish(m, r, state);
+	if (r->closing)
+		model_close_finally(m, r, state);
+	else if (r->shape->closing)
+		model_close(m, r, state);
+	else
+		model_finish(m, r, state);
 }
 
 static void leave_definition(struct model *m, struct model_run *r)
@@ -258,7 +277,9 @@ void model_bury(struct model *m, struct model_run *r, int step,
 	m->has_dead = true;
 	model_settle(m, r, step, DEAD);
 	model_count(m, COUNT_DEAD, 1);
-	if (r->state == RUN_RUNNING)
+	if (r->closing)
+		model_close_step(m, r, step);
+	else if (r->state == RUN_RUNNING)
 		model_stop(m, r, RUN_FAILED, false);
 }
 

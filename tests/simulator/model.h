@@ -3,6 +3,7 @@
 #define SIMULATOR_MODEL_H
 
 #include "answer.h"
+#include "model_run.h"
 
 /*
  * What ought to be in one partition of Redis, after docs/INTERNALS.md: facts,
@@ -12,13 +13,10 @@
 #define RUNS_MAX 24
 #define WORKERS_MAX 96
 #define DEFINITIONS 3
-#define LOGS_MAX 96
 #define DAY_MS 86400000
 #define LINGER_MS 15000
 #define RECONNECT_MS 2000
 
-enum step_state { WAITING, READY, RUNNING, DELAYED, DONE, DEAD, CANCELLED };
-enum run_state { RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_CANCELLED, RUN_STATES };
 enum role { ROLE_PROMOTE, ROLE_RECLAIM, ROLE_SWEEP, ROLES };
 
 enum counter {
@@ -28,6 +26,8 @@ enum counter {
 	COUNT_RUNS_CANCELLED,
 	COUNT_ATTEMPTS,
 	COUNT_STEPS_DONE,
+	COUNT_STEPS_SKIPPED,
+	COUNT_TOLERATED,
 	COUNT_RETRIES,
 	COUNT_DEFERRALS,
 	COUNT_RELEASES,
@@ -40,42 +40,6 @@ enum counter {
 	COUNT_REMOVED,
 	COUNT_FAILURES, /* the first of one for each class */
 	COUNTERS = COUNT_FAILURES + CLASS_COUNT,
-};
-
-struct letter {
-	struct entry entry; /* the dead letter's own */
-	bool is_there, is_new;
-	int attempts, recoveries, history;
-	enum class class;
-};
-
-struct model_step {
-	enum step_state state;
-	int attempt, recoveries;
-	int needs_left;     /* while waiting */
-	struct entry entry; /* ready, running; later the last it had */
-	bool has_entry, is_new;
-	int holder; /* whom the entry was delivered to; -1: nobody */
-	int worker; /* running, and after: who performs it */
-	int64_t started_at, due_at;
-	uint32_t output, memo, progress, cost;
-	bool is_again;        /* an operator's retry is remembered: */
-	int base, generation; /* attempts before, and of the key */
-	struct letter letter;
-};
-
-struct model_run {
-	int number; /* 0: there is none */
-	enum run_state state;
-	int left;
-	bool is_again, has_reason, is_scheduled; /* its deadline is delayed */
-	const struct shape *shape;
-	int definition, key;
-	uint32_t input;
-	int64_t submitted_at, finished_at, deadline_at; /* 0: none */
-	struct model_step steps[STEPS_MAX];
-	uint32_t logs[LOGS_MAX]; /* fields of the log, as log_code() */
-	int log_count;
 };
 
 struct stop {
@@ -141,8 +105,6 @@ struct model_step *model_step_at(struct model_run *r, int queue,
 				 struct entry entry);
 bool model_is_live(const struct model_step *s); /* has an entry in a queue */
 const char *counter_name(enum counter c);
-const char *run_state_name(enum run_state state);
-const char *step_state_name(enum step_state state);
 /* A field of a run's log; try -1: its failure, -2: its standard error. */
 uint32_t log_code(int step, int attempt, int try);
 

@@ -57,7 +57,7 @@ static void create(struct model *m, const struct item *item)
 		r->is_scheduled = m->is_timer_rung = true;
 	}
 	for (int i = 0; i < r->shape->count; i++) {
-		r->steps[i].holder = -1;
+		r->steps[i].holder = r->steps[i].caught = -1;
 		r->steps[i].needs_left =
 			__builtin_popcount(r->shape->steps[i].needs);
 		if (r->steps[i].needs_left == 0)
@@ -163,6 +163,8 @@ static void reset_step(struct model_run *r, int step)
 		s->generation++;
 		s->output = s->memo = 0;
 	}
+	s->has_error = false;
+	s->caught = -1;
 	s->letter.is_there = false;
 	s->progress = 0;
 	s->recoveries = 0;
@@ -171,17 +173,14 @@ static void reset_step(struct model_run *r, int step)
 	s->state = WAITING;
 }
 
-static void revive(struct model *m, struct model_run *r, int step)
+static int needs_left(const struct model_run *r, int step)
 {
-	struct model_step *s = &r->steps[step];
+	int count = 0;
 
-	s->needs_left = 0;
 	for (int i = 0; i < r->shape->count; i++)
-		if ((r->shape->steps[step].needs & (1u << i)) &&
-		    r->steps[i].state != DONE)
-			s->needs_left++;
-	if (s->needs_left == 0)
-		model_enqueue(m, r, step);
+		count += (r->shape->steps[step].needs & (1u << i)) &&
+			 !model_is_settled(&r->steps[i]);
+	return count;
 }
 
 static void reopen(struct model *m, struct model_run *r)
@@ -215,18 +214,28 @@ void model_retry(struct model *m, const struct call *c, struct answer *a)
 		return;
 	}
 	for (int i = 0; i < r->shape->count; i++)
-		if (r->steps[i].state != DONE && r->steps[i].state != RUNNING)
+		if ((!model_is_settled(&r->steps[i]) &&
+		     r->steps[i].state != RUNNING) ||
+		    (r->shape->steps[i].when &&
+		     (r->shape->steps[i].needs & reset)))
 			reset |= 1u << i;
+	if (!reset) { /* all was settled while the run was closed */
+		answer_error(a, "CONFLICT");
+		return;
+	}
 	for (int i = 0; i < r->shape->count; i++)
 		if (reset & (1u << i))
 			reset_step(r, i);
 	r->left = 0;
-	for (int i = 0; i < r->shape->count; i++) {
-		if (reset & (1u << i))
-			revive(m, r, i);
-		r->left += r->steps[i].state != DONE;
-	}
+	for (int i = 0; i < r->shape->count; i++)
+		r->left += !model_is_settled(&r->steps[i]);
 	reopen(m, r);
+	for (int i = 0; i < r->shape->count; i++)
+		if (reset & (1u << i))
+			r->steps[i].needs_left = needs_left(r, i);
+	for (int i = 0; i < r->shape->count; i++)
+		if (reset & (1u << i))
+			model_begin_again(m, r, i, i == c->step);
 }
 
 void model_forget(struct model *m, const struct call *c, struct answer *a)

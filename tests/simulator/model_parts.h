@@ -25,6 +25,47 @@ void model_remove(struct model *m, struct model_run *r);
 void model_bury(struct model *m, struct model_run *r, int step,
 		enum class class);
 
+/* --- branches (model_branch.c) --- */
+/* Who offers to go on with a successor at once; NULL in model_follow: nobody */
+struct offer {
+	const struct call *call;
+	const struct item *item;
+	int holder; /* whom the entry was delivered to */
+};
+
+/* Whether a step may begin, or be tried again, by what its run is. */
+bool model_goes_on(const struct model_run *r, int step);
+/*
+ * What follows from a step that is settled: returns the one that goes on at
+ * the worker, or -1.
+ */
+int model_follow(struct model *m, struct model_run *r, int step,
+		 const struct offer *offer);
+/* It is not performed, for nothing that it needs has passed. */
+void model_skip(struct model *m, struct model_run *r, int step);
+/*
+ * A step of a run that is retried, and has all that it needs, begins or is
+ * skipped. is_named: by the operator; then it begins in any case.
+ */
+void model_begin_again(struct model *m, struct model_run *r, int step,
+		       bool is_named);
+/* A running step is not tried again: dead, or its run goes on. */
+void model_give_up(struct model *m, struct model_run *r, int step,
+		   enum class class);
+
+/* --- closing (model_close.c) --- */
+/* A run with closing steps comes to a bad end. */
+void model_close(struct model *m, struct model_run *r, enum run_state ending);
+void model_close_finally(struct model *m, struct model_run *r,
+			 enum run_state ending);
+/* A step of a run that is being closed has come to its end, however. */
+void model_close_step(struct model *m, struct model_run *r, int step);
+/* A step ends with its run, which is over or is being closed. */
+void model_end_with_run(struct model *m, struct model_run *r, int step);
+
+/* May `step` go on at the worker that has just ended another one? */
+bool model_may_inherit(struct model *m, const struct offer *offer, int step);
+
 enum way { WAY_NONE, WAY_RETURNED, WAY_RECOVERED, WAY_DEAD };
 
 enum way model_put_back(struct model *m, struct model_run *r, int step,

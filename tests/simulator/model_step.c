@@ -102,7 +102,8 @@ static void take_one(struct model *m, struct model_worker *w,
 	struct model_step *s = step_of(m, item, &r);
 	bool is_begun = s && s->state == RUNNING && s->worker == w->number;
 
-	if (s && s->state == DONE && has_entry(s, item)) {
+	if (s && (s->state == DONE || s->state == SKIPPED) &&
+	    has_entry(s, item)) {
 		int heir = bearer(r, item);
 
 		if (heir >= 0)
@@ -167,6 +168,12 @@ void model_take(struct model *m, const struct call *c, struct answer *a)
 /* --- ends -------------------------------------------------------------------
  */
 
+/* Dead and failed are two ways to be given up. */
+static bool has_become(const struct model_step *s, enum step_state ended)
+{
+	return s->state == ended || (ended == DEAD && s->state == FAILED);
+}
+
 /*
  * The step that the caller holds, or NULL and why not. ended, attempt: what
  * this very attempt may have become already.
@@ -185,7 +192,8 @@ static struct model_step *held(struct model *m, const struct item *item,
 	if (s->state == RUNNING && has_entry(s, item) &&
 	    s->worker == m->caller && s->attempt == item->attempt)
 		return s;
-	if (has_entry(s, item) && s->state == ended && s->attempt == attempt) {
+	if (has_entry(s, item) && has_become(s, ended) &&
+	    s->attempt == attempt) {
 		model_count(m, COUNT_DUPLICATES, 1);
 		answer_word(a, "DUPLICATE");
 	} else if (has_entry(s, item) && s->state == CANCELLED) {
@@ -197,33 +205,17 @@ static struct model_step *held(struct model *m, const struct item *item,
 	return NULL;
 }
 
-/* May `step` go on at the worker that has just ended another one? */
-static bool may_inherit(struct model *m, const struct call *c,
-			const struct item *item, int step)
+bool model_may_inherit(struct model *m, const struct offer *offer, int step)
 {
+	const struct item *item = offer->item;
 	const struct shape *shape = model_run_find(m, item->run)->shape;
 
 	return item->wants_heir && !m->is_memory_full &&
-	       model_is_known_live(m, c->who) &&
+	       model_is_known_live(m, offer->call->who) &&
 	       !(m->paused & (1u << item->queue)) &&
 	       shape->steps[step].queue == item->queue &&
 	       (shape->steps[step].is_pass ||
 		!shape->steps[item->step].is_pass);
-}
-
-static void inherit(struct model *m, const struct call *c,
-		    const struct item *item, int step)
-{
-	struct model_run *r = model_run_find(m, item->run);
-	struct model_step *s = &r->steps[step];
-
-	s->state = RUNNING;
-	s->attempt = 1;
-	s->entry = item->entry;
-	s->has_entry = true;
-	s->worker = c->who;
-	s->started_at = m->now;
-	model_count(m, COUNT_ATTEMPTS, 1);
 }
 
 /* Returns the step that the worker goes on with, or -1. */
@@ -232,31 +224,15 @@ static int commit(struct model *m, const struct call *c,
 {
 	struct model_run *r = model_run_find(m, item->run);
 	struct model_step *s = &r->steps[item->step];
-	int heir = -1, holder = s->holder;
+	struct offer offer = {c, item, s->holder};
 
-	model_settle(m, r, item->step, DONE);
-	s->output = item->payload;
+	model_settle(m, r, item->step, item->is_skipped ? SKIPPED : DONE);
+	s->output = item->is_skipped ? 0 : item->payload;
 	s->memo = s->progress = 0;
-	r->left--;
-	if (r->state == RUN_RUNNING && r->left == 0) {
-		r->is_again = false;
-		model_finish(m, r, RUN_DONE);
-	}
-	for (int i = 0; i < r->shape->count && r->state == RUN_RUNNING; i++) {
-		if (!(r->shape->steps[item->step].next & (1u << i)) ||
-		    r->steps[i].state != WAITING ||
-		    --r->steps[i].needs_left > 0)
-			continue;
-		r->steps[i].recoveries = 0;
-		if (heir < 0 && !r->is_again && may_inherit(m, c, item, i)) {
-			inherit(m, c, item, i);
-			r->steps[i].holder = holder;
-			heir = i;
-		} else {
-			model_enqueue(m, r, i);
-		}
-	}
-	return heir;
+	model_count(m,
+		    item->is_skipped ? COUNT_STEPS_SKIPPED : COUNT_STEPS_DONE,
+		    1);
+	return model_follow(m, r, item->step, &offer);
 }
 
 /* One that was not heard is told again, while it is with this worker. */
@@ -278,9 +254,9 @@ void model_complete(struct model *m, const struct call *c, struct answer *a)
 		const struct item *item = &c->items[i];
 		struct item_answer *of = &a->items[i];
 
-		if (held(m, item, DONE, item->attempt, a)) {
+		if (held(m, item, item->is_skipped ? SKIPPED : DONE,
+			 item->attempt, a)) {
 			of->heir = commit(m, c, item);
-			model_count(m, COUNT_STEPS_DONE, 1);
 			answer_word(a, "COMMITTED");
 		} else if (strcmp(of->word, "DUPLICATE") == 0) {
 			of->heir = heir_again(m, c, item);
@@ -296,8 +272,8 @@ static void put_aside(struct model *m, const struct item *item, int64_t due,
 {
 	struct model_run *r = model_run_find(m, item->run);
 
-	if (r->state != RUN_RUNNING) {
-		model_settle(m, r, item->step, CANCELLED);
+	if (!model_goes_on(r, item->step)) {
+		model_end_with_run(m, r, item->step);
 		return;
 	}
 	model_delay(m, r, item->step, due);
@@ -318,7 +294,7 @@ void model_fail(struct model *m, const struct call *c, struct answer *a)
 			model_log(r, log_code(item->step, item->attempt, -2));
 		model_count(m, COUNT_FAILURES + (int)item->class, 1);
 		if (is_last)
-			model_bury(m, r, item->step, item->class);
+			model_give_up(m, r, item->step, item->class);
 		else
 			put_aside(m, item, m->now + item->when, COUNT_RETRIES);
 		answer_word(a, "COMMITTED");
@@ -375,7 +351,7 @@ static enum way recover(struct model *m, struct model_run *r, int step)
 	model_log(r, log_code(step, s->attempt, s->recoveries));
 	model_count(m, COUNT_FAILURES + (int)CLASS_WORKER_LOST, 1);
 	if (s->recoveries >= r->shape->steps[step].recoveries) {
-		model_bury(m, r, step, CLASS_WORKER_LOST);
+		model_give_up(m, r, step, CLASS_WORKER_LOST);
 		return WAY_DEAD;
 	}
 	s->attempt--;
@@ -393,8 +369,8 @@ enum way model_put_back(struct model *m, struct model_run *r, int step,
 	if (!model_is_live(s))
 		return WAY_NONE;
 	model_touch(m, r);
-	if (r->state != RUN_RUNNING) {
-		model_settle(m, r, step, CANCELLED);
+	if (!model_goes_on(r, step)) {
+		model_end_with_run(m, r, step);
 		return WAY_NONE;
 	}
 	if (is_lost && s->state == RUNNING)

@@ -50,6 +50,8 @@ void check_answer(struct world *w, const struct said *s,
 /* What a read-only function answers; number: 0. */
 on_reply_fn check_shown;
 void check_run(struct world *w, struct model_run *r, const struct reply *hash);
+/* The field `state` of a run that waits for so many steps. */
+const char *run_text(char text[TEXT_MAX], const struct model_run *r, int left);
 /* What a read delivered; returns how many items. */
 int check_delivered(struct world *w, const struct reply *reply,
 		    struct item *items, int size);

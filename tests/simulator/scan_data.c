@@ -169,7 +169,13 @@ void scan_output(struct world *w, const struct reply *reply, int number)
 		snprintf(field, sizeof(field), ".memo:%c", 'a' + i);
 		check_output(w, reply, field, name_payload(text, 'm', s->memo),
 			     INVARIANT_S15);
-		count += (s->output != 0) + (s->memo != 0);
+		snprintf(field, sizeof(field), ".error:%c", 'a' + i);
+		if (s->has_error != (reply_field(reply, field) != NULL))
+			world_broken(w, INVARIANT_B2,
+				     "run %d/%c %s told why it failed",
+				     r->number, 'a' + i,
+				     s->has_error ? "has not" : "has");
+		count += (s->output != 0) + (s->memo != 0) + s->has_error;
 	}
 	scan_count(w, INVARIANT_R1, "outputs of a run", reply->count / 2,
 		   count);

@@ -41,6 +41,56 @@ static unsigned ancestors(const struct shape *s, int step)
 	return found;
 }
 
+/* Only what cleans up may need a step that is for a bad end. */
+static bool needs_bad_end(const struct shape *s, int step)
+{
+	for (int i = 0; i < step; i++)
+		if ((s->steps[step].needs & (1u << i)) &&
+		    s->steps[i].when > WHEN_ALWAYS)
+			return true;
+	return false;
+}
+
+static void choose_when(struct shape *s, struct random *r, int step)
+{
+	struct shape_step *of = &s->steps[step];
+
+	if (needs_bad_end(s, step) || (of->needs && random_one_in(r, 4)))
+		of->when = (enum when)(WHEN_ALWAYS + random_below(r, 3));
+	else if (random_one_in(r, 12))
+		of->when = WHEN_ALWAYS;
+	if (of->when)
+		s->closing |= 1u << step;
+}
+
+/* The step handles failures of one that it needs. */
+static void choose_handled(struct shape *s, struct random *r, int step)
+{
+	struct shape_step *of = &s->steps[step], *handled;
+
+	if (!of->needs || of->when || !random_one_in(r, 3))
+		return;
+	of->handles = __builtin_ctz(of->needs);
+	handled = &s->steps[of->handles];
+	if (handled->catch_count == CLAUSES_MAX) {
+		of->handles = -1;
+		return;
+	}
+	handled->catches[handled->catch_count++] = (struct clause){
+		.classes = random_one_in(r, 3)
+				   ? 0
+				   : (unsigned)random_next(r) &
+					     ((1u << CLASS_COUNT) - 1),
+		.step = step};
+}
+
+static void choose_branch(struct shape *s, struct random *r, int step)
+{
+	choose_when(s, r, step);
+	choose_handled(s, r, step);
+	s->steps[step].is_tolerant = random_one_in(r, 5);
+}
+
 static void choose_step(struct shape *s, struct random *r, enum form form,
 			int step)
 {
@@ -53,6 +103,9 @@ static void choose_step(struct shape *s, struct random *r, enum form form,
 	of->reads = (unsigned)random_next(r) & ancestors(s, step);
 	of->reads_input = random_one_in(r, 2);
 	of->is_pass = random_one_in(r, 8);
+	of->handles = -1;
+	if (s->is_branched)
+		choose_branch(s, r, step);
 	s->queues |= 1u << of->queue;
 	for (int i = 0; i < step; i++)
 		if (of->needs & (1u << i))
@@ -67,6 +120,7 @@ static void choose(struct shape *s, struct random *r)
 				       : 4 + random_below(r, STEPS_MAX - 3);
 	if (random_one_in(r, 4))
 		s->deadline_ms = 1000 * (1 + random_below(r, 600));
+	s->is_branched = random_one_in(r, 2);
 	for (int i = 0; i < s->count; i++)
 		choose_step(s, r, form, i);
 }
@@ -103,10 +157,56 @@ static jv set(jv object, const char *name, jv value)
 	return jv_object_set(object, jv_string(name), value);
 }
 
+static jv class_names(unsigned classes)
+{
+	jv names = jv_array();
+
+	for (int i = 0; i < CLASS_COUNT; i++)
+		if (classes & (1u << i))
+			names = jv_array_append(
+				names, jv_string(class_name((enum class)i)));
+	return names;
+}
+
+static jv graph_catches(const struct shape_step *of)
+{
+	char text[TEXT_MAX];
+	jv catches = jv_array();
+
+	for (int i = 0; i < of->catch_count; i++) {
+		const struct clause *c = &of->catches[i];
+		jv clause = set(jv_object(), "step",
+				jv_string(name_step(text, c->step)));
+
+		if (c->classes)
+			clause =
+				set(clause, "classes", class_names(c->classes));
+		catches = jv_array_append(catches, clause);
+	}
+	return catches;
+}
+
+static jv graph_branch(const struct shape_step *of, jv v)
+{
+	static const char *const whens[] = {"", "always", "failure",
+					    "cancelled"};
+	char text[TEXT_MAX];
+
+	if (of->when)
+		v = set(v, "when", jv_string(whens[of->when]));
+	if (of->is_tolerant)
+		v = set(v, "tolerates", jv_true());
+	if (of->catch_count)
+		v = set(v, "catches", graph_catches(of));
+	if (of->handles >= 0)
+		v = set(v, "handles", jv_string(name_step(text, of->handles)));
+	return v;
+}
+
 static jv graph_step(const struct shape_step *of)
 {
 	char text[TEXT_MAX];
-	jv v = jv_object();
+	jv v = graph_branch(of, jv_object());
 
 	v = set(v, "queue", jv_string(name_queue(text, of->queue)));
 	v = set(v, "kind", jv_string(of->is_pass ? "pass" : "exec"));
@@ -134,6 +234,10 @@ static jv graph_of(const struct shape *s)
 	v = set(v, "total", jv_number(s->count));
 	v = set(v, "roots", names_of(roots));
 	v = set(v, "queues", queue_names(s->queues));
+	if (s->is_branched)
+		v = set(v, "branches", jv_true());
+	if (s->closing)
+		v = set(v, "closing", names_of(s->closing));
 	return set(v, "steps", steps);
 }
 

@@ -8,17 +8,33 @@
 #include "random.h"
 
 /*
- * Workflows as chance makes them: chains, diamonds, fans. Steps are numbered
- * so that each needs only those before it; sets of steps are bits.
+ * Workflows as chance makes them: chains, diamonds, fans; half of them with
+ * steps that may be skipped, may fail, handle failures or clean up. Steps are
+ * numbered so that each needs only those before it; sets of steps are bits.
  */
 #define STEPS_MAX 7
 #define SHAPES 48
 #define DIGEST_LEN 64
+#define CLAUSES_MAX 3
+
+/* The end of a run that a step is for. */
+enum when { WHEN_DONE, WHEN_ALWAYS, WHEN_FAILURE, WHEN_CANCELLED };
+
+/* Who handles failures of these classes. */
+struct clause {
+	unsigned classes; /* a bit for each; 0: of all */
+	int step;
+};
 
 struct shape_step {
 	int queue, recoveries;
 	unsigned needs, next, reads;
 	bool reads_input, is_pass;
+	enum when when;
+	bool is_tolerant;
+	struct clause catches[CLAUSES_MAX];
+	int catch_count;
+	int handles; /* whose failures; -1: no one's */
 };
 
 struct shape {
@@ -26,6 +42,8 @@ struct shape {
 	int count;
 	int64_t deadline_ms; /* 0: none */
 	unsigned queues;
+	bool is_branched;
+	unsigned closing; /* steps that clean up */
 	struct shape_step steps[STEPS_MAX];
 	struct buf graph; /* as treadle_define takes it */
 };

@@ -126,11 +126,11 @@ static void make_finished(struct wound *x)
 static void make_left(struct wound *x)
 {
 	struct command *c = connection_begin(x->w->connection, "HSET");
+	char text[TEXT_MAX];
 
 	command_addf(c, "%s:run:%s", x->key, x->about);
 	command_text(c, "state");
-	command_addf(c, "%s %d%s", run_state_name(x->run->state),
-		     x->run->left + 1, x->run->is_again ? " again" : "");
+	command_text(c, run_text(text, x->run, x->run->left + 1));
 	connection_send(x->w->connection);
 }
 
