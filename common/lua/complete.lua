@@ -68,14 +68,13 @@ local function complete_one(batch, answer, args, i, offer)
   local key = p .. 'run:' .. id
   local v = call('HMGET', key, 'state', 'def', 'step:' .. name)
   local text = v[3]
-  local made, held, holder, started = string.match(text or '',
-    '^running (%d+) %d+ (%S+) (%S+) (%d+)$')
+  local started = record.held_since(text, entry, attempt, offer.worker)
   local how, source = args[i + 6]
   if #how > 4 then
     how, source = string.match(how, '^([01]) (.+)$')
   end
   local is_skipped = how == 'skip'
-  if held ~= entry or made ~= attempt or holder ~= offer.worker then
+  if not started then
     local why = v[1] and refusal(batch, text, entry,
       is_skipped and 'skipped' or 'done', tonumber(attempt)) or 'GONE'
     if why == 'DUPLICATE' and how == '1' then

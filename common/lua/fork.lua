@@ -115,7 +115,7 @@ local function create(p, id, source, from, of, kept)
   end
   call_many('HSET', p .. 'run:' .. id, nil, list)
   local batch = batch_new(p)
-  enter_index(batch, 'running', id)
+  call('ZADD', p .. 'runs:running', '0', id)
   count(batch, 'submitted')
   run.use_definition(p, of.def, 1, now_text)
   recent.add(p, of.workflow, { id })

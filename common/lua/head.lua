@@ -89,8 +89,7 @@ end
 -- What one call gathers, to say it to Redis once, at the end: totals,
 -- acknowledged entries by queue, and runs that change their index.
 local function batch_new(p)
-  return { p = p, counts = {}, entries = {}, entering = {}, leaving = {},
-    finished = {} }
+  return { p = p, counts = {}, entries = {}, leaving = {}, finished = {} }
 end
 
 local function count(batch, name, increment)
@@ -113,13 +112,7 @@ local function finish_entry(batch, queue, entry)
   list[#list + 1] = entry
 end
 
--- A run enters, or leaves, the index of a state.
-local function enter_index(batch, state, id)
-  local list = list_of(batch.entering, state)
-  list[#list + 1] = '0'
-  list[#list + 1] = id
-end
-
+-- A run leaves the index of a state.
 local function leave_index(batch, state, id)
   local list = list_of(batch.leaving, state)
   list[#list + 1] = id
@@ -128,26 +121,43 @@ end
 local RUNS = { done = 'runs_done', failed = 'runs_failed',
   cancelled = 'runs_cancelled' }
 
--- A run has finished at `now`, a text, and leaves the running ones. Whatever
--- deadline it had is over.
+-- A run has finished at `now`, which is the same for all of a call.
 local function finish_run(batch, id, state, now)
-  leave_index(batch, 'running', id)
-  enter_index(batch, state, id)
-  local n = #batch.finished
-  batch.finished[n + 1], batch.finished[n + 2] = now, id
-  count(batch, RUNS[state])
+  local list = list_of(batch.finished, state)
+  list[#list + 1] = id
+  batch.finished_at = now
 end
 
 -- Most runs have no deadline. That nothing at all is delayed is seen at once.
-local function drop_deadlines(p, finished)
-  if #finished == 0 or call('EXISTS', p .. 'delayed') == 0 then
+local function drop_deadlines(p, ids)
+  if call('EXISTS', p .. 'delayed') == 0 then
     return
   end
   local members = {}
-  for i = 2, #finished, 2 do
-    members[#members + 1] = finished[i] .. '/'
+  for i = 1, #ids do
+    members[i] = ids[i] .. '/'
   end
   call_many('ZREM', p .. 'delayed', nil, members)
+end
+
+-- Scores and members, as ZADD takes them: the same score for all.
+local function with_score(score, ids)
+  local list = {}
+  for i = 1, #ids do
+    list[2 * i - 1], list[2 * i] = score, ids[i]
+  end
+  return list
+end
+
+-- Runs that have finished leave the running ones. Whatever deadline they had
+-- is over.
+local function end_runs(batch, state, ids)
+  local p = batch.p
+  call_many('ZREM', p .. 'runs:running', nil, ids)
+  call_many('ZADD', p .. 'runs:' .. state, nil, with_score('0', ids))
+  call_many('ZADD', p .. 'finished', nil, with_score(batch.finished_at, ids))
+  drop_deadlines(p, ids)
+  count(batch, RUNS[state], #ids)
 end
 
 local function batch_end(batch)
@@ -160,11 +170,9 @@ local function batch_end(batch)
   for state, list in pairs(batch.leaving) do
     call_many('ZREM', p .. 'runs:' .. state, nil, list)
   end
-  for state, list in pairs(batch.entering) do
-    call_many('ZADD', p .. 'runs:' .. state, nil, list)
+  for state, ids in pairs(batch.finished) do
+    end_runs(batch, state, ids)
   end
-  drop_deadlines(p, batch.finished)
-  call_many('ZADD', p .. 'finished', nil, batch.finished)
   for name, increment in pairs(batch.counts) do
     call('HINCRBY', p .. 'counters', name, increment)
   end

@@ -27,6 +27,17 @@ function record.read(text)
     tonumber(started), tonumber(took)
 end
 
+-- Whether a step runs as this very attempt, under this entry, at this worker:
+-- when that began, as a text, or nil. To match a pattern costs 5600
+-- instructions, this a third.
+function record.held_since(text, entry, attempt, worker_id)
+  local _, last = string.find(text or '',
+    ' ' .. entry .. ' ' .. worker_id .. ' ', 1, true)
+  if last and string.find(text, 'running ' .. attempt .. ' ', 1, true) == 1 then
+    return string.sub(text, last + 1)
+  end
+end
+
 -- What a step in these states was to do is settled: what is behind it goes on.
 record.SETTLED = { done = true, skipped = true, failed = true }
 

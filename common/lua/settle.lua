@@ -129,16 +129,24 @@ local function settle_behind(s, name)
 end
 
 -- A step of a running run is settled, as `text`: writes that, and all that
--- follows. key is that of the run's hash, run_text its field `state`; `field` is
--- one more to be written, if there is any.
-local function settle_step(s, id, key, graph, name, text, run_text, field, value)
+-- follows. key is that of the run's hash, run_text its field `state`; `field`
+-- is one more to be written, if there is any.
+local function settle_step(s, id, key, graph, name, text, run_text, field,
+    value)
   local state, left, is_again, phase = run_state.read(run_text)
+  local of = graph.steps[name]
+  if left == 1 and state == 'running' and
+      not (phase or of.undo or field) then
+    call('HSET', key, of.field, text, 'state', 'done 0',
+      'finished_at', s.now_text)
+    return finish_run(s.batch, id, 'done', s.now_text)
+  end
   settling_begin(s, id, key, graph, left, is_again)
-  set_record(s, graph.steps[name].field, name, text)
+  set_record(s, of.field, name, text)
   if field then
     set_field(s, field, value)
   end
-  if graph.steps[name].undo and record.read(text) ~= 'skipped' then
+  if of.undo and record.read(text) ~= 'skipped' then
     set_field(s, 'undo:' .. name, undo.next_place(key))
   end
   if phase then
@@ -147,7 +155,7 @@ local function settle_step(s, id, key, graph, name, text, run_text, field, value
     end
     call('HSET', key, unpack(s.fields, 1, s.count))
     return run.close_step(s.batch, id, graph, name, run_text, s.now_text)
-  elseif state == 'running' and left > 1 then
+  elseif state == 'running' then
     settle_behind(s, name)
   else
     s.left = left - 1

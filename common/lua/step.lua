@@ -14,7 +14,7 @@
 -- release (and what becomes of a lost worker's steps).
 --
 -- take and complete are the hot path. What they cost was measured call by
--- call: they read a run once, match one pattern at most, write once, make no
+-- call: they read a run once, match no pattern, write once, make no
 -- table that they can do without, and print no number that they only pass on.
 
 local step = {}
@@ -32,8 +32,6 @@ local function check_items(args, size, ...)
     end
   end
 end
-
-local HELD = '^running (%d+) (%d+) (%S+) (%S+) (%d+)$'
 
 -- Why one who says he holds a step does not. ended_as, attempt: the state
 -- that this very attempt may have been put in already, and its number then.
@@ -65,9 +63,7 @@ local function read_held(batch, worker_id, run_id, name, entry, attempt,
   if not v[1] then
     return nil, 'GONE'
   end
-  local made, recoveries, held, holder, started =
-    string.match(text or '', HELD)
-  if held ~= entry or made ~= attempt or holder ~= worker_id then
+  if not record.held_since(text, entry, attempt, worker_id) then
     return nil, refusal(batch, text, entry, ended_as,
       counted or tonumber(attempt))
   end

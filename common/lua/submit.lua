@@ -164,11 +164,7 @@ local function end_group(batch, digest, group, now_text)
     recent.add(p, group.graph.name, ids)
     count(batch, 'submitted', #ids)
   end
-  local list = list_of(batch.entering, 'running')
-  for i = 1, #ids do
-    list[#list + 1] = '0' -- as enter_index; a call for each costs 1 %
-    list[#list + 1] = ids[i]
-  end
+  call_many('ZADD', p .. 'runs:running', nil, with_score('0', ids))
 end
 
 -- Creates runs and puts their first steps on their queues.
