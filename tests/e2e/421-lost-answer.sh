@@ -56,6 +56,17 @@ run=$SAID
 losing cancel cancel "$run"
 is 'cancel: it succeeds' "$STATUS" 0
 is 'cancel: it is cancelled' "$(run_state "$run")" cancelled
+cat >"$files/asks.yaml" <<'END'
+name: asks
+steps: {ask: {wait: {signal: go}}}
+output: ${.steps.ask.output}
+END
+run=$(treadle submit "$files/asks.yaml")
+wait_until '[ "$(step_field "$run" ask state)" = parked ]'
+losing signal signal "$run" go --data 7
+is 'signal: it succeeds' "$STATUS $SAID" "0 step ask of run $run is done"
+until_state "$run" done
+is 'signal: it counts' "$(treadle status "$run" --output)" 7
 losing pause pause default
 is 'pause: it succeeds' "$STATUS" 0
 losing resume resume default
@@ -64,5 +75,5 @@ is 'resume: nothing is paused' "$(redis SCARD 'treadle:{0}:paused')" 0
 seq 3 | sed 's/.*/{"n": &}/' >"$files/three.ndjson"
 losing submit submit "$one" --bulk "$files/three.ndjson"
 is 'submit --bulk: no run is there twice' \
-	"$STATUS $(redis HGET 'treadle:{0}:counters' submitted)" '0 5'
+	"$STATUS $(redis HGET 'treadle:{0}:counters' submitted)" '0 6'
 done_testing

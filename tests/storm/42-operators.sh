@@ -3,7 +3,7 @@
 # Replies to what operators say are lost, after it was done: they say it again, and hear the same.
 . "$(dirname "$0")/lib.sh"
 
-CALLS='cancel retry fork forget drop apply unapply pause resume mend find status list dead logs queues workers workflows'
+CALLS='cancel retry signal fork forget drop apply unapply pause resume mend find status list dead logs queues workers workflows'
 MANY=$((100 * SCALE))
 LANES=4
 VIA_PROXY=yes
@@ -27,7 +27,13 @@ for lane in $(seq $LANES); do
 		steps:
 		  only: {wait: {for: 1h}}
 	YAML
+	cat >"asks-$lane.yaml" <<-YAML
+		name: asks-$lane
+		steps:
+		  only: {wait: {signal: go}}
+	YAML
 	printf 'expect %s\n' "fails-$lane any" "waits-$lane cancelled" \
+		"asks-$lane done" \
 		>>"$ledgers/graph"
 done
 
@@ -38,6 +44,14 @@ submit_some() { # WORKFLOW: its runs into ids
 }
 cancel_some() {
 	submit_some "waits-$lane" && treadle cancel "${ids[@]}"
+}
+# Early ones, and such as are waited for.
+signal_some() {
+	local id
+	submit_some "asks-$lane" || return
+	for id in "${ids[@]}"; do
+		treadle signal "$id" go --data 1 || return
+	done
 }
 fork_some() {
 	local id forks=()
@@ -88,6 +102,7 @@ look_around() {
 # shellcheck disable=SC2086 # a list of words
 lose "$MANY" 60 $CALLS
 provoke $LANES cancel cancel_some
+provoke $LANES signal signal_some
 provoke $LANES fork fork_some
 provoke $LANES 'apply unapply' name_some
 provoke $LANES 'retry drop forget' bury_some

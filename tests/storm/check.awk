@@ -107,7 +107,9 @@ function edge_is_good(from, to)
 			to == "cancelled"
 	if (from == "running")
 		return to == "done" || to == "delayed" || to == "dead" || \
-			to == "ready" || to == "cancelled"
+			to == "ready" || to == "cancelled" || to == "parked"
+	if (from == "parked")
+		return to == "done" || to == "dead" || to == "cancelled"
 	return from == "delayed" && (to == "ready" || to == "cancelled")
 }
 
@@ -155,11 +157,14 @@ function begin_step(id, step, old, new,    o, n, list, i, count, w)
 				list[i] " is " record[id, list[i]])
 }
 
-# DONE: by the one who holds it, at the first time.
+# DONE: by the one who holds it, or has parked it, at the first time.
 function commit_step(id, step, old, new,    rest)
 {
 	commits++
-	rest = substr(old, 9)
+	rest = old
+	sub(/^[a-z]+ /, "", rest)
+	if (old ~ /^parked /)
+		sub(/ [0-9]+$/, "", rest) # how long that took
 	if (substr(new, 6, length(rest) + 1) != rest " ") {
 		late++
 		violation("S5", "run " id " step " step ": " old " -> " new)

@@ -45,6 +45,71 @@ static void what_is_prepared_is_handed_back(void **state)
 	plant_close(&p);
 }
 
+static const char again[] =
+	"name: again\n"
+	"steps:\n"
+	"  a:\n"
+	"    repeat: {until: \"${[.output] | length > 0}\", max: 9}\n"
+	"    pass: {value: 1}\n";
+
+static void find_asking(struct attempt *a, void *arg)
+{
+	if (a->state == ATTEMPT_ASKING)
+		*(struct attempt **)arg = a;
+}
+
+/* Waits until one is asked whether it was the last round. */
+static struct attempt *until_asking(struct plant *p)
+{
+	struct attempt *a = NULL;
+
+	run_until(p->shop.rig,
+		  (table_each(&p->worker.table, find_asking, &a), a));
+	return a;
+}
+
+static void a_round_that_is_over_counts_while_the_worker_drains(void **state)
+{
+	char run[1][RUN_ID_LEN + 1];
+	struct workflow *w;
+	struct plant p;
+
+	plant_open(&p, *state);
+	w = submit(&p, again, small, run, 1);
+	hire(&p, "default");
+	attempt_stop(until_asking(&p), STOP_DRAIN, true);
+	until_step(&p, run[0], "a", "done 1");
+	assert_int_equal(dismiss(&p), 0);
+	workflow_free(w);
+	plant_close(&p);
+}
+
+static void a_round_that_is_over_does_not_outlive_its_right(void **state)
+{
+	char run[1][RUN_ID_LEN + 1];
+	struct workflow *w;
+	struct answer a;
+	struct plant p;
+
+	plant_open(&p, *state);
+	w = submit(&p, again, small, run, 1);
+	hire(&p, "default");
+	attempt_stop(until_asking(&p), STOP_CANCELLED, false);
+	until_step(&p, run[0], "a", "done 1");
+	look(&p, &a, "counters", "releases");
+	assert_string_equal(a.text, "1");
+	workflow_free(w);
+
+	w = submit(&p, again, small, run, 1);
+	until_asking(&p);
+	worker_lost(&p.worker);
+	run_until(p.shop.rig, p.worker.table.count == 0);
+	until_step(&p, run[0], "a", "running 1");
+	assert_int_equal(dismiss(&p), 0);
+	workflow_free(w);
+	plant_close(&p);
+}
+
 static void a_path_that_leads_nowhere_fails_its_step(void **state)
 {
 	char run[1][RUN_ID_LEN + 1];
@@ -101,6 +166,9 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_SERVER(what_is_prepared_is_handed_back),
+		WITH_SERVER(
+			a_round_that_is_over_counts_while_the_worker_drains),
+		WITH_SERVER(a_round_that_is_over_does_not_outlive_its_right),
 		WITH_SERVER(a_path_that_leads_nowhere_fails_its_step),
 		WITH_SERVER(the_end_of_what_is_gone_is_dropped),
 	};
