@@ -44,7 +44,7 @@ redis -a open-sesame --no-auth-warning CONFIG SET requirepass '' >/dev/null
 newer=$(redis FUNCTION LIST LIBRARYNAME treadle WITHCODE |
 	sed -n '/^library_code$/,$p' | sed 1d |
 	sed -E 's/^(local VERSION *= *).*/\1999999/')
-redis FUNCTION LOAD REPLACE "$newer" >/dev/null
+redis -x FUNCTION LOAD REPLACE >/dev/null <<<"$newer"
 refused 'a library that is newer' 2 'redis has 999999: upgrade' treadle list
 redis FUNCTION FLUSH >/dev/null
 

@@ -183,7 +183,7 @@ stop "$WORKER" # neither may be the one who replaces it
 stop "$COORDINATOR"
 for command in 'treadle-worker --check' 'treadle-coordinator --check' \
 	'treadle list'; do
-	redis FUNCTION LOAD REPLACE "$older" >/dev/null
+	redis -x FUNCTION LOAD REPLACE >/dev/null <<<"$older"
 	is 'there is an older library' "$(version)" 0
 	# shellcheck disable=SC2086 # a program and its arguments
 	"$TREADLE_BUILD/"$command >/dev/null 2>&1
@@ -192,13 +192,13 @@ done
 start_coordinator
 start_worker
 begin_work
-redis FUNCTION LOAD REPLACE "$older" >/dev/null
+redis -x FUNCTION LOAD REPLACE >/dev/null <<<"$older"
 drop_connections
 wait_until '[ "$(version)" = "$ours" ]'
 end_work 'the library is older'
 
 # --- it has a newer one
-redis FUNCTION LOAD REPLACE "$newer" >/dev/null
+redis -x FUNCTION LOAD REPLACE >/dev/null <<<"$newer"
 all_refuse 'the library is newer' 2 'redis has 99: upgrade the program'
 gives_up 'the library is newer' 2 'redis has 99: upgrade' treadle-worker
 gives_up 'the library is newer' 2 'redis has 99: upgrade' treadle-coordinator

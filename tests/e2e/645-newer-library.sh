@@ -10,6 +10,7 @@ library() { # VERSION: the library, as if it were of that version
 		sed -n '/^library_code$/,$p' | sed 1d |
 		sed -E "s/^(local VERSION *= *).*/\\1$1/"
 }
+load() { redis -x FUNCTION LOAD REPLACE >/dev/null; }
 version() { redis FCALL_RO treadle_version 1 'treadle:{0}'; }
 says() { log_of "$1" | grep -qE "$2"; } # PID REGEX
 until_ended() {				# PID
@@ -36,7 +37,7 @@ start_worker --worker-slots 1
 run=$(treadle submit "$TREADLE_TEST_TMP/two.yaml" -i gate="$gate")
 wait_until '[ "$(begun)" = 1 ]'
 next=$(treadle submit "$TREADLE_TEST_TMP/two.yaml" -i gate="$gate")
-redis FUNCTION LOAD REPLACE "$(library 99)" >/dev/null
+library 99 | load
 
 until_ended "$COORDINATOR"
 is 'a coordinator ends' "$STATUS" 2
@@ -66,11 +67,10 @@ until_state "$run" done
 until_state "$next" done
 is 'others do the rest' "$(begun)" 2
 has_sweep() { redis FUNCTION LIST LIBRARYNAME treadle | grep -q treadle_sweep; }
-redis FUNCTION LOAD REPLACE "$(library "$(version)" |
-	sed "/^public('sweep'/d")" >/dev/null
+library "$(version)" | sed "/^public('sweep'/d" | load
 wait_until has_sweep 60
 ok 'one of our own version that lacks a function is replaced' has_sweep
-redis FUNCTION LOAD REPLACE "$(library 99 | sed "/^public('sweep'/d")" >/dev/null
+library 99 | sed "/^public('sweep'/d" | load
 until_ended "$COORDINATOR"
 is 'a function that is missing is not loaded over a newer library' \
 	"$STATUS $(version)" '2 99'
