@@ -6,6 +6,7 @@
 
 #include "branch.h"
 #include "caching.h"
+#include "each.h"
 #include "params.h"
 #include "repeat.h"
 
@@ -25,7 +26,7 @@ int grammar_refuse_reserved(struct grammar *g, struct spot map,
 			    const char *what)
 {
 	static const char *const reserved[] = {
-		"for_each", "workflow", "priority", "provider",
+		"workflow", "priority", "provider",
 		"schedule", "fallback", "budget",
 	};
 
@@ -44,8 +45,8 @@ static int check_step_keys(struct grammar *g, struct spot step,
 			   const char *what)
 {
 	static const char *const keys[] = {
-		"needs",  "compensate", BRANCH_KEYS,
-		"repeat", CACHING_KEYS, SETTINGS_KEYS,
+		"needs",      "compensate", BRANCH_KEYS,   "repeat",
+		CACHING_KEYS, EACH_KEYS,    SETTINGS_KEYS,
 #define STEP(kind, help) #kind,
 #define PARAM(kind, name, type, presence, help)
 #define END(kind)
@@ -70,6 +71,12 @@ int grammar_read_kind(struct grammar *g, const char *what, struct spot step,
 		struct spot s = spot_get(step, text);
 		if (spot_is_absent(s))
 			continue;
+		if (i == STEP_each)
+			return spot_complain(s, g->err,
+					     "%shas \"each\", which is "
+					     "written as for_each beside exec, "
+					     "http or pass",
+					     what);
 		if (found >= 0)
 			return spot_complain(
 				s, g->err,
@@ -194,6 +201,7 @@ struct parts {
 	struct branch branch;
 	struct repeat repeat;
 	struct caching caching;
+	struct each_form each;
 	jv needs, params;
 };
 
@@ -215,6 +223,7 @@ static int read_parts(struct grammar *g, const char *name, struct spot s,
 	    branch_read(&p->branch, s, what, g->err) != 0 ||
 	    repeat_read(&p->repeat, p->kind, s, what, g->err) != 0 ||
 	    caching_read(&p->caching, p->kind, s, what, g->err) != 0 ||
+	    each_read(&p->each, s, what, g->err) != 0 ||
 	    settings_read(&p->settings, s, what, g->err) != 0)
 		return -1;
 	struct spot written = spot_get(s, step_kind_text(p->kind));
@@ -236,6 +245,7 @@ int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
 	branch_init(&p.branch);
 	repeat_init(&p.repeat);
 	caching_init(&p.caching);
+	each_init(&p.each);
 	result = read_parts(g, name, s, &p);
 	if (result != 0) {
 		jv_free(p.needs);
@@ -246,7 +256,9 @@ int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
 		*step = branch_print(&p.branch, *step);
 		*step = repeat_print(&p.repeat, *step);
 		*step = caching_print(&p.caching, *step);
+		*step = each_print(&p.each, *step);
 	}
+	each_clear(&p.each);
 	branch_clear(&p.branch);
 	repeat_clear(&p.repeat);
 	caching_clear(&p.caching);

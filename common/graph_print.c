@@ -72,6 +72,29 @@ static jv print_branch(const struct workflow *w, const struct step *step,
 	return print_signal(step, map);
 }
 
+/* What is performed for each item of a list. */
+static jv print_each(const struct workflow *w, const struct step *step)
+{
+	const struct step *item = step->item;
+	jv each = JV_OBJECT(
+		jv_string("kind"), jv_string(step_kind_text(item->kind)),
+		jv_string("max"), jv_number((double)step->each.parallel_max),
+		jv_string("reads"), print_reads(w, item), jv_string("input"),
+		jv_bool(item->reads_input));
+
+	if (item->repeat.until)
+		each = jv_object_set(each, jv_string("rounds"),
+				     jv_number(item->repeat.rounds_max));
+	if (step->each.tolerates > 0)
+		each = jv_object_set(each, jv_string("tolerates"),
+				     jv_number((double)step->each.tolerates));
+	if (step->each.tolerates_percent > 0)
+		each = jv_object_set(
+			each, jv_string("tolerates_percent"),
+			jv_number((double)step->each.tolerates_percent));
+	return each;
+}
+
 static jv print_step(const struct workflow *w, const struct step *step)
 {
 	jv map = JV_OBJECT(
@@ -82,6 +105,10 @@ static jv print_step(const struct workflow *w, const struct step *step)
 		print_reads(w, step), jv_string("input"),
 		jv_bool(step->reads_input), jv_string("recoveries"),
 		jv_number(step->recoveries_max));
+
+	if (step->item)
+		map = jv_object_set(map, jv_string("each"),
+				    print_each(w, step));
 	return print_branch(w, step, map);
 }
 

@@ -149,7 +149,8 @@ static int check_step(struct references *r, struct spot written)
 	if (check_value(r, spot_get(written, "if")) != 0 ||
 	    check_value(r, spot_get(spot_get(written, "repeat"), "until")) !=
 		    0 ||
-	    check_value(r, spot_get(spot_get(written, "cache"), "key")) != 0)
+	    check_value(r, spot_get(spot_get(written, "cache"), "key")) != 0 ||
+	    check_value(r, spot_get(written, "for_each")) != 0)
 		return -1;
 	for (int i = 0; i < STEP_KIND_COUNT; i++) {
 		struct spot params =

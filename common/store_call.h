@@ -5,6 +5,7 @@
 #include "treadle/crypto.h"
 #include "treadle/store_blob.h"
 #include "treadle/store_cache.h"
+#include "treadle/store_each.h"
 #include "treadle/store_worker.h"
 
 /*
@@ -71,6 +72,8 @@ struct store_call {
 		store_recall_fn *recall;
 		store_remember_fn *remember;
 		store_hold_fn *hold;
+		store_code_fn *code;
+		store_results_fn *results;
 	} to;
 	void *arg;
 };
@@ -81,6 +84,11 @@ void store_begin(struct store *s, enum store_function f, struct command *c);
 /* Sends what was begun; copies the call. */
 void store_send(struct store *s, struct command *c,
 		const struct store_call *call, int64_t deadline_ms);
+
+/* QUEUE ENTRY RUN STEP ATTEMPT */
+void store_command_attempt(struct command *c, const struct step_ref *ref);
+/* What became of an end; false for a word that says none. */
+bool store_read_code(struct slice word, enum end_code *code);
 
 /* A read for calls that answer OK alone. */
 bool store_read_done(struct store_call *call, const struct reply *reply,

@@ -23,7 +23,7 @@ static void command_ref(struct command *c, const struct step_ref *ref)
 	command_text(c, ref->step);
 }
 
-static void command_attempt(struct command *c, const struct step_ref *ref)
+void store_command_attempt(struct command *c, const struct step_ref *ref)
 {
 	command_ref(c, ref);
 	command_int(c, ref->attempt);
@@ -198,7 +198,7 @@ const char *end_code_text(enum end_code code)
 	return end_codes[code];
 }
 
-static bool read_end(struct slice word, enum end_code *code)
+bool store_read_code(struct slice word, enum end_code *code)
 {
 	for (size_t i = 0; i < countof(end_codes); i++) {
 		if (slice_is(word, end_codes[i])) {
@@ -226,7 +226,7 @@ static bool read_ends(struct store_call *call, const struct reply *reply,
 			xrealloc(s->codes, s->codes_size * sizeof(*s->codes));
 	}
 	for (size_t i = 0; i < call->count; i++)
-		if (!read_end(reply->items[i].text, &s->codes[i]))
+		if (!store_read_code(reply->items[i].text, &s->codes[i]))
 			return false;
 	call->to.end(call->arg, s->codes, call->count, NULL);
 	return true;
@@ -252,7 +252,7 @@ static bool read_committed(struct unread *u, struct committed *c)
 	if (!item)
 		return false;
 	c->heir = item->text;
-	if (!read_end(slice_cut(&c->heir, ' '), &c->code))
+	if (!store_read_code(slice_cut(&c->heir, ' '), &c->code))
 		return false;
 	c->taken = taken_at(u->now);
 	return c->heir.len == 0 || read_begun(u, &c->taken);
@@ -313,7 +313,7 @@ void store_complete(struct store *s, const char *worker,
 
 	begin(s, STORE_complete, &c, worker);
 	for (size_t i = 0; i < count; i++) {
-		command_attempt(&c, &done[i].ref);
+		store_command_attempt(&c, &done[i].ref);
 		command_slice(&c, done[i].output);
 		command_how(&c, &done[i]);
 	}
@@ -329,7 +329,7 @@ void store_fail(struct store *s, const char *worker, const struct fault *f,
 	for (size_t i = 0; i < count; i++) {
 		const struct failure *why = &f[i].failure;
 
-		command_attempt(&c, &f[i].ref);
+		store_command_attempt(&c, &f[i].ref);
 		command_int(&c, f[i].delay_ms);
 		command_text(&c, failure_text(why->class));
 		command_int(&c, why->code);
@@ -346,7 +346,7 @@ void store_defer(struct store *s, const char *worker, const struct deferral *d,
 
 	begin(s, STORE_defer, &c, worker);
 	for (size_t i = 0; i < count; i++) {
-		command_attempt(&c, &d[i].ref);
+		store_command_attempt(&c, &d[i].ref);
 		command_int(&c, d[i].due_at);
 		command_slice(&c, d[i].memo);
 	}

@@ -5,13 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "branch.h"
-#include "caching.h"
+#include "builder.h"
 #include "grammar.h"
-#include "graph.h"
-#include "params.h"
-#include "repeat.h"
-#include "settings.h"
 #include "undo.h"
 #include "treadle/schema.h"
 
@@ -19,207 +14,8 @@
  * The model, built from the normalised document alone. A workflow that was
  * just parsed goes the same way as one that comes back from Redis, so both
  * are the same in every respect. What comes from Redis is not trusted: it
- * may be of a later version, or damaged.
+ * may be of a later version, or damaged. builder.c has the half of one step.
  */
-struct builder {
-	struct workflow *w;
-	struct graph graph;
-	struct spot steps;
-	int *order;    /* step i is node order[i] */
-	int *place_of; /* node n is step place_of[n] */
-	size_t reads_total;
-	struct error *err;
-};
-
-static int unsupported(struct error *err, const char *what)
-{
-	return error_set(err, ERR_INPUT,
-			 "%s is unsupported: upgrade this program", what);
-}
-
-/* --- one step ------------------------------------------------------------ */
-
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-static void build_needs(struct builder *b, struct step *step, int node)
-{
-	size_t count = b->graph.needs_count[node];
-	int *needs = arena_calloc(&b->w->arena, count, sizeof(int));
-
-	for (size_t i = 0; i < count; i++)
-		needs[i] = b->place_of[b->graph.needs[node][i]];
-	qsort(needs, count, sizeof(int), by_number);
-	step->needs = needs;
-	step->needs_count = count;
-}
-
-struct reader {
-	struct builder *b;
-	int node;
-	bool *is_read; /* of each node */
-	int result;
-};
-
-static void on_read(void *arg, const char *name)
-{
-	struct reader *reader = arg;
-	struct graph *g = &reader->b->graph;
-
-	if (!name) {
-		for (size_t i = 0; i < g->count; i++)
-			reader->is_read[i] |=
-				graph_is_ancestor(g, (int)i, reader->node);
-		return;
-	}
-	int other = graph_find(g, name);
-	if (other >= 0 && graph_is_ancestor(g, other, reader->node))
-		reader->is_read[other] = true;
-	else
-		reader->result = error_set(reader->b->err, ERR_INPUT,
-					   "reads .steps.%.64s, which is no "
-					   "ancestor",
-					   name);
-}
-
-static int build_reads(struct builder *b, struct step *step, int node)
-{
-	size_t count = b->graph.count, used = 0;
-	bool has_input = false, keys_input = false;
-	struct reader reader = {
-		.b = b,
-		.node = node,
-		.is_read = xcalloc(count, sizeof(bool)),
-	};
-
-	template_reads(step->template, on_read, &reader, &step->reads_input);
-	if (step->condition)
-		template_reads(step->condition, on_read, &reader, &has_input);
-	step->reads_input |= has_input;
-	if (step->repeat.until)
-		template_reads(step->repeat.until, on_read, &reader,
-			       &has_input);
-	step->reads_input |= has_input;
-	if (step->cache_key)
-		template_reads(step->cache_key, on_read, &reader, &keys_input);
-	step->reads_input |= keys_input;
-	for (size_t i = 0; i < count; i++)
-		used += reader.is_read[i];
-	int *reads = arena_calloc(&b->w->arena, used, sizeof(int));
-	used = 0;
-	for (size_t i = 0; i < count; i++)
-		if (reader.is_read[b->order[i]])
-			reads[used++] = (int)i;
-	step->reads = reads;
-	step->reads_count = used;
-	free(reader.is_read);
-	b->reads_total += used;
-	if (b->reads_total > WORKFLOW_READS_MAX)
-		return error_set(
-			b->err, ERR_INPUT,
-			"all steps together read more than %d outputs: "
-			"name those that are read, .steps.NAME",
-			WORKFLOW_READS_MAX);
-	return reader.result;
-}
-
-static int build_params(struct builder *b, struct step *step, struct spot s)
-{
-	jv checked;
-
-	step->params = jv_copy(spot_get(s, "params").value);
-	if (params_read(step->kind, spot_get(s, "params"), "", &checked,
-			b->err) != 0)
-		return -1;
-	jv_free(checked);
-	step->template = template_new(step->params, false, b->err);
-	return step->template ? 0 : -1;
-}
-
-static int build_branch(struct builder *b, struct step *step, struct spot s)
-{
-	struct branch branch;
-	int result;
-
-	branch_init(&branch);
-	result = branch_parse(&branch, s.value, b->err);
-	step->when = branch.when;
-	step->is_tolerant = branch.is_tolerant;
-	step->condition_source = branch.condition;
-	step->catches = branch.catches;
-	step->handles = step->undone_by = -1;
-	step->is_unfinished = !spot_is_absent(spot_get(s, "unfinished"));
-	if (result != 0 || !jv_is_valid(branch.condition))
-		return result;
-	step->condition = template_new(step->condition_source, false, b->err);
-	return step->condition ? 0 : -1;
-}
-
-static int build_repeat(struct builder *b, struct step *step, struct spot s)
-{
-	struct repeat repeat;
-	int result;
-
-	repeat_init(&repeat);
-	result = repeat_parse(&repeat, s.value, b->err);
-	step->repeat = (struct step_repeat){.source = repeat.until,
-					    .every_ms = repeat.every_ms,
-					    .rounds_max = (int)repeat.max};
-	if (result != 0 || !jv_is_valid(repeat.until))
-		return result;
-	step->repeat.until = template_new(repeat.until, false, b->err);
-	return step->repeat.until ? 0 : -1;
-}
-
-static int check_keys(struct spot s, const char *const *keys, size_t count,
-		      struct error *err)
-{
-	struct error cause;
-
-	if (jv_get_kind(s.value) != JV_KIND_OBJECT)
-		return error_set(err, ERR_INPUT, "is not a map");
-	if (spot_check_keys(s, "", keys, count, &cause) != 0)
-		return unsupported(err, cause.text);
-	return 0;
-}
-
-static int build_step(struct builder *b, struct step *step, int node)
-{
-	static const char *const keys[] = {"kind",       "needs",  "params",
-					   "when",       "final",  "unfinished",
-					   BRANCH_KEYS,  "repeat", CACHING_KEYS,
-					   SETTINGS_KEYS};
-	struct spot s = spot_get(b->steps, b->graph.names[node]);
-	struct spot kind = spot_get(s, "kind");
-	struct settings settings;
-
-	step->name = b->graph.names[node];
-	step->params = jv_null();
-	step->condition_source = step->catches = jv_invalid();
-	step->repeat.source = step->cache_source = jv_invalid();
-	if (check_keys(s, keys, countof(keys), b->err) != 0)
-		return -1;
-	int found = value_is_text(kind.value)
-			    ? grammar_kind(jv_string_value(kind.value))
-			    : -1;
-	if (found < 0)
-		return unsupported(b->err, "its kind");
-	step->kind = (enum step_kind)found;
-	if (settings_parse(&settings, s.value, b->err) != 0)
-		return -1;
-	step->queue = arena_strdup(&b->w->arena, settings.queue);
-	step->timeout_ms = settings.timeout_ms;
-	step->recoveries_max = settings.recoveries_max;
-	step->retry = settings.retry;
-	build_needs(b, step, node);
-	if (build_params(b, step, s) != 0 || build_branch(b, step, s) != 0 ||
-	    build_repeat(b, step, s) != 0 ||
-	    caching_build(step, s.value, b->err) != 0)
-		return -1;
-	return build_reads(b, step, node);
-}
 
 /* --- all steps ----------------------------------------------------------- */
 
@@ -248,6 +44,17 @@ static void build_next(struct workflow *w)
 	free(next);
 }
 
+/* Of the steps that are read, those that may have failed. */
+static void build_errors(struct workflow *w, struct step *step)
+{
+	int *errors = arena_calloc(&w->arena, step->reads_count, sizeof(int));
+
+	for (size_t k = 0; k < step->reads_count; k++)
+		if (step_may_fail(&w->steps[step->reads[k]]))
+			errors[step->errors_count++] = step->reads[k];
+	step->errors = errors;
+}
+
 /* Whose failures each step handles, and whose it can read. */
 static int build_handlers(struct builder *b)
 {
@@ -270,13 +77,9 @@ static int build_handlers(struct builder *b)
 		}
 	}
 	for (size_t i = 0; i < w->steps_count; i++) {
-		struct step *step = &w->steps[i];
-		int *errors =
-			arena_calloc(&w->arena, step->reads_count, sizeof(int));
-		for (size_t k = 0; k < step->reads_count; k++)
-			if (step_may_fail(&w->steps[step->reads[k]]))
-				errors[step->errors_count++] = step->reads[k];
-		step->errors = errors;
+		build_errors(w, &w->steps[i]);
+		if (w->steps[i].item)
+			build_errors(w, w->steps[i].item);
 	}
 	return 0;
 }
@@ -345,7 +148,7 @@ static int build_steps(struct builder *b)
 	w->steps = arena_calloc(&w->arena, (size_t)count, sizeof(*w->steps));
 	for (int i = 0; i < count; i++) {
 		struct step *step = &w->steps[w->steps_count++];
-		if (build_step(b, step, b->order[i]) != 0)
+		if (builder_step(b, step, b->order[i]) != 0)
 			return error_prefix(b->err,
 					    "step \"%s\": ", step->name);
 	}
@@ -395,8 +198,8 @@ static int check_version(struct spot root, struct error *err)
 		return error_set(err, ERR_INPUT, "is not a map");
 	if (jv_get_kind(version) != JV_KIND_NUMBER ||
 	    jv_number_value(version) != GRAMMAR_VERSION)
-		return unsupported(err, "its version");
-	return check_keys(root, keys, countof(keys), err);
+		return builder_refuse(err, "its version");
+	return builder_check_keys(root, keys, countof(keys), err);
 }
 
 /* document: borrowed. Gives *w. */
@@ -460,21 +263,27 @@ int workflow_decode(struct slice canonical, struct workflow **w,
 	return result;
 }
 
+static void step_clear(struct step *step)
+{
+	jv_free(step->params);
+	jv_free(step->condition_source);
+	jv_free(step->catches);
+	jv_free(step->repeat.source);
+	jv_free(step->cache_source);
+	template_free(step->cache_key);
+	template_free(step->condition);
+	template_free(step->repeat.until);
+	template_free(step->template);
+	if (step->item)
+		step_clear(step->item);
+}
+
 void workflow_free(struct workflow *w)
 {
 	if (!w)
 		return;
-	for (size_t i = 0; i < w->steps_count; i++) {
-		jv_free(w->steps[i].params);
-		jv_free(w->steps[i].condition_source);
-		jv_free(w->steps[i].catches);
-		jv_free(w->steps[i].repeat.source);
-		jv_free(w->steps[i].cache_source);
-		template_free(w->steps[i].cache_key);
-		template_free(w->steps[i].condition);
-		template_free(w->steps[i].repeat.until);
-		template_free(w->steps[i].template);
-	}
+	for (size_t i = 0; i < w->steps_count; i++)
+		step_clear(&w->steps[i]);
 	jv_free(w->input);
 	arena_clear(&w->arena);
 	free(w);

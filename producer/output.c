@@ -50,12 +50,13 @@ enum style output_state_style(struct slice state)
 		const char *state;
 		enum style style;
 	} styles[] = {
-		{"done", STYLE_GOOD},     {"failed", STYLE_BAD},
-		{"dead", STYLE_BAD},      {"lost", STYLE_BAD},
-		{"running", STYLE_BUSY},  {"ready", STYLE_PLAIN},
-		{"delayed", STYLE_LATE},  {"paused", STYLE_LATE},
-		{"parked", STYLE_LATE},   {"waiting", STYLE_DIM},
-		{"cancelled", STYLE_DIM}, {"skipped", STYLE_DIM},
+		{"done", STYLE_GOOD},    {"failed", STYLE_BAD},
+		{"dead", STYLE_BAD},     {"lost", STYLE_BAD},
+		{"running", STYLE_BUSY}, {"spread", STYLE_BUSY},
+		{"ready", STYLE_PLAIN},  {"delayed", STYLE_LATE},
+		{"paused", STYLE_LATE},  {"parked", STYLE_LATE},
+		{"waiting", STYLE_DIM},  {"cancelled", STYLE_DIM},
+		{"skipped", STYLE_DIM},
 	};
 
 	for (size_t i = 0; i < countof(styles); i++) {

@@ -58,10 +58,28 @@ void report_steps(struct buf *b, jv run)
 		 (long long)total, total == 1 ? "" : "s");
 }
 
+/* Its items are being performed. */
+static bool is_spread(jv step)
+{
+	return slice_is(answer_text(step, "state"), "spread");
+}
+
+bool report_is_busy(jv step)
+{
+	return slice_is(answer_text(step, "state"), "running") ||
+	       is_spread(step);
+}
+
 double report_progress(jv step)
 {
 	jv share = answer_get(answer_get(step, "progress"), "progress");
+	jv items = answer_get(step, "items");
+	int64_t total = answer_int(items, "total", 0);
 
+	if (is_spread(step) && total > 0)
+		return (double)(answer_int(items, "done", 0) +
+				answer_int(items, "failed", 0)) /
+		       (double)total;
 	if (jv_get_kind(share) != JV_KIND_NUMBER)
 		return -1;
 	return jv_number_value(share);
@@ -77,6 +95,19 @@ static void add_progress(struct buf *b, jv step)
 		buf_addf(b, "%d%%%s", (int)(share * 100),
 			 message.len ? "  " : "");
 	add(b, message);
+}
+
+/* "37 of 100 items, 2 failed" */
+static void add_items(struct buf *b, jv items)
+{
+	int64_t total = answer_int(items, "total", 0);
+	int64_t done = answer_int(items, "done", 0);
+	int64_t failed = answer_int(items, "failed", 0);
+
+	buf_addf(b, "%lld of %lld item%s", (long long)done, (long long)total,
+		 total == 1 ? "" : "s");
+	if (failed > 0)
+		buf_addf(b, ", %lld failed", (long long)failed);
 }
 
 static void add_due(struct buf *b, jv step, int64_t now)
@@ -167,6 +198,8 @@ void report_step(struct buf *b, jv step, int64_t now)
 		buf_adds(b, "cached, as ");
 		add(b, answer_text(step, "cached_from"));
 		buf_adds(b, " gave it");
+	} else if (answer_has(step, "items")) {
+		add_items(b, answer_get(step, "items"));
 	}
 }
 
@@ -183,11 +216,9 @@ int64_t report_step_span_ms(jv step, int64_t now)
 	int64_t begun = answer_int(step, "started_at", -1);
 	int64_t span = answer_int(step, "duration_ms", -1);
 
-	struct slice state = answer_text(step, "state");
-
 	/* What is parked goes on; its duration is how long that took. */
-	if (begun < 0 ||
-	    !(slice_is(state, "running") || slice_is(state, "parked")))
+	if (begun < 0 || !(report_is_busy(step) ||
+			   slice_is(answer_text(step, "state"), "parked")))
 		return span;
 	return now > begun ? now - begun : 0;
 }

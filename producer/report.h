@@ -30,7 +30,10 @@ int64_t report_span_ms(jv run, int64_t now);
 /* How long the current or last attempt took; -1 for none. */
 int64_t report_step_span_ms(jv step, int64_t now);
 
-/* How far a running step says it is, 0 to 1, or -1. */
+/* Whether it is being performed, or its items are. */
+bool report_is_busy(jv step);
+
+/* How far such a step is, or says it is, 0 to 1, or -1. */
 double report_progress(jv step);
 
 /* 0 for done, else 1: what `watch` and `submit --wait` exit with. */

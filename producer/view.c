@@ -41,11 +41,11 @@ static const char *mark(const struct output *o, struct slice state)
 	static const struct {
 		const char *state, *mark, *ascii;
 	} marks[] = {
-		{"done", "\u2713", "+"},    {"running", "\u25cf", "*"},
-		{"dead", "\u2717", "x"},    {"failed", "\u2717", "x"},
-		{"delayed", "\u25d4", "~"}, {"ready", "\u25cb", "o"},
-		{"parked", "\u25d4", "?"},  {"cancelled", "\u2212", "-"},
-		{"skipped", "\u2212", "-"},
+		{"done", "\u2713", "+"},      {"running", "\u25cf", "*"},
+		{"spread", "\u25cf", "*"},    {"dead", "\u2717", "x"},
+		{"failed", "\u2717", "x"},    {"delayed", "\u25d4", "~"},
+		{"ready", "\u25cb", "o"},     {"parked", "\u25d4", "?"},
+		{"cancelled", "\u2212", "-"}, {"skipped", "\u2212", "-"},
 	};
 
 	for (size_t i = 0; i < countof(marks); i++) {
@@ -109,7 +109,7 @@ static void draw_step(const struct output *o, struct buf *b, jv step,
 	buf_addf(b, "%8s  ", text);
 
 	size_t used = 4 + columns + 2 + 11 + 10;
-	if (slice_is(state, "running") && share >= 0) {
+	if (report_is_busy(step) && share >= 0) {
 		bar_draw(o, b, share, BAR_COLUMNS, STYLE_BUSY);
 		buf_addc(b, ' ');
 		used += BAR_COLUMNS + 1;
@@ -126,9 +126,8 @@ static bool is_worth_a_line(jv step, bool has_room)
 {
 	struct slice state = answer_text(step, "state");
 
-	return has_room || slice_is(state, "running") ||
-	       slice_is(state, "delayed") || slice_is(state, "parked") ||
-	       slice_is(state, "dead");
+	return has_room || report_is_busy(step) || slice_is(state, "delayed") ||
+	       slice_is(state, "parked") || slice_is(state, "dead");
 }
 
 static int draw_steps(const struct output *o, struct buf *b, jv run,

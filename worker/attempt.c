@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "crash.h"
+#include "gather.h"
 #include "round.h"
 
 /*
@@ -96,7 +97,7 @@ struct taken *attempt_keep(struct attempt *a, const struct taken *t)
 
 static void choose_plan(struct attempt *a, const struct taken *t)
 {
-	a->plan = definition_plan(a->definition, slice_of(a->name));
+	a->plan = definition_plan(a->definition, slice_of(a->name), &a->index);
 	if (!a->plan) {
 		attempt_fail(a, FAILURE_UNSUPPORTED,
 			     "the definition has no step of this name");
@@ -106,7 +107,17 @@ static void choose_plan(struct attempt *a, const struct taken *t)
 	a->kind = a->plan->kind;
 	if (a->kind == &step_exec)
 		a->worker->fetch.is_exec_met = true;
-	attempt_prepare(a, t);
+	if (!gather(a, t))
+		attempt_prepare(a, t);
+}
+
+void attempt_gathered(struct attempt *a, const struct taken *t,
+		      const struct error *err)
+{
+	if (err)
+		attempt_prepared(a, err);
+	else
+		attempt_prepare(a, t);
 }
 
 static void begin(struct attempt *a, const struct taken *t)
@@ -230,6 +241,22 @@ static void stop_started(struct attempt *a, bool at_once)
 	a->kind->stop(a, at_once);
 }
 
+/*
+ * Whether the attempt waits for nothing any more. The evaluator answers soon,
+ * Redis may take for ever.
+ */
+static bool leave_preparing(struct attempt *a)
+{
+	if (!a->work)
+		return recall_forget(a) || transfer_leave(a);
+	if (definition_is_fetched(a->definition))
+		gather_leave(a);
+	else
+		definition_leave(a);
+	a->work = NULL;
+	return true;
+}
+
 void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once)
 {
 	bool was_stopped = a->stop != STOP_NOT;
@@ -245,15 +272,8 @@ void attempt_stop(struct attempt *a, enum attempt_stop why, bool at_once)
 			attempt_hand_back(a);
 		break;
 	case ATTEMPT_PREPARING:
-		/* The evaluator answers soon; a definition may take for ever.
-		 */
-		if (a->work) {
-			a->work = NULL;
-			definition_leave(a);
+		if (leave_preparing(a))
 			attempt_hand_back(a);
-		} else if (recall_forget(a) || transfer_leave(a)) {
-			attempt_hand_back(a);
-		}
 		break;
 	case ATTEMPT_HELD:
 		list_remove(&a->worker->held, a);

@@ -30,6 +30,7 @@ struct plan {
 	struct formula condition; /* of `if`; no template where there is none */
 	struct formula until;     /* of `repeat`; the same */
 	struct formula cache_key; /* of `cache`; no template: parameters tell */
+	struct plan *item;  /* for_each: how an item is performed; else NULL */
 	bool may_have_heir; /* a worker may go on from it to a successor */
 	jv constant; /* checked params, where they read nothing; else invalid */
 };
@@ -68,7 +69,7 @@ struct ending {
 };
 
 #define ENTRY_ID_MAX 44
-#define STEP_NAME_MAX 72 /* with UNDO_SUFFIX */
+#define STEP_NAME_MAX 80 /* <step>/<index>, or with UNDO_SUFFIX */
 
 /* One try at a step, from delivery to the answer of its end. */
 struct attempt {
@@ -82,6 +83,7 @@ struct attempt {
 	char entry[ENTRY_ID_MAX], run[RUN_ID_LEN + 1], name[STEP_NAME_MAX];
 	char idempotency_key[128]; /* the same for every try of this step */
 	int attempt, attempt_base, recoveries, generation;
+	int index;                /* of the item that it is about, or -1 */
 	int round, rounds_before; /* of a repeated step, from 1; round.h */
 	int64_t taken_at;         /* Redis' clock */
 	int64_t clock_ahead_ms;   /* Redis' clock before the monotonic one */
@@ -96,7 +98,7 @@ struct attempt {
 	const struct kind *kind; /* the plan's */
 	jv params; /* expanded, checked against steps.def; secrets revealed;
 		      without null for what is optional and not of type ANY */
-	jv scope;  /* {input, steps, run, env}, for late expressions */
+	jv scope;  /* {input, steps, run, env; item, index}, for late ones */
 	jv output; /* of a round, until it is known whether that is all */
 
 	void *work;        /* the kind's own, from start() to the end */

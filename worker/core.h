@@ -111,6 +111,10 @@ void attempt_hand_back(struct attempt *a);
 void attempts_start_held(struct worker *w);
 void on_attempt_alarm(struct attempt *a);
 
+/* What its parameters read has come (gather.c), or err says why not. */
+void attempt_gathered(struct attempt *a, const struct taken *t,
+		      const struct error *err);
+
 /* prepare.c: from what was taken to checked parameters. */
 void attempt_prepare(struct attempt *a, const struct taken *t);
 /* The cache does not know its output: its secrets are put in. */

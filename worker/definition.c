@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "definition.h"
 
+#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 #include <string.h>
 
 #include "core.h"
@@ -75,7 +75,7 @@ static int plan_init(struct plan *p, const struct workflow *w,
 		     const struct step *step, struct error *err)
 {
 	p->step = step;
-	p->may_have_heir = may_have_heir(w, step);
+	p->may_have_heir = !step->item && may_have_heir(w, step);
 	p->kind = kinds[step->kind];
 	p->constant = p->late.source = jv_invalid();
 	p->condition =
@@ -92,7 +92,10 @@ static int plan_init(struct plan *p, const struct workflow *w,
 		p->params = formula_new(jv_copy(step->params), step->template);
 	}
 	plan_constant(p);
-	return 0;
+	if (!step->item)
+		return 0;
+	p->item = xcalloc(1, sizeof(*p->item));
+	return plan_init(p->item, w, step->item, err);
 }
 
 static void plan_clear(struct plan *p)
@@ -109,6 +112,9 @@ static void plan_clear(struct plan *p)
 	jv_free(p->until.source);
 	jv_free(p->cache_key.source);
 	jv_free(p->constant);
+	if (p->item)
+		plan_clear(p->item);
+	free(p->item);
 }
 
 static void clear(struct definition *d)
@@ -314,11 +320,21 @@ bool definition_is_fetched(const struct definition *d)
 }
 
 const struct plan *definition_plan(const struct definition *d,
-				   struct slice step)
+				   struct slice step, int *index)
 {
-	const struct step *found = workflow_find(d->workflow, step);
+	struct slice name = slice_cut(&step, '/');
+	const struct step *found = workflow_find(d->workflow, name);
+	const struct plan *p =
+		found ? &d->plans[found - d->workflow->steps] : NULL;
+	int64_t number;
 
-	return found ? &d->plans[found - d->workflow->steps] : NULL;
+	*index = -1;
+	if (!p || step.len == 0)
+		return p;
+	if (slice_int(step, 0, INT_MAX, &number) < 0)
+		return NULL;
+	*index = (int)number;
+	return p->item;
 }
 
 const char *definition_name(const struct definition *d)

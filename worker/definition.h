@@ -47,9 +47,12 @@ void definition_leave(struct attempt *a);
 void definition_put(struct definition *d);
 
 bool definition_is_fetched(const struct definition *d);
-/* NULL if the workflow has no such step. */
+/*
+ * NULL if the workflow has no such step. Of <step>/<index> that of the items
+ * of the step; *index is -1 for a step itself.
+ */
 const struct plan *definition_plan(const struct definition *d,
-				   struct slice step);
+				   struct slice step, int *index);
 const char *definition_name(const struct definition *d); /* NULL for NULL */
 
 #endif

@@ -47,8 +47,8 @@ static jv scope_steps(const struct attempt *a, const struct taken *t,
 	jv steps = jv_object();
 	size_t outputs = a->step->reads_count;
 	size_t count = outputs + a->step->errors_count;
-	size_t told =
-		count + (a->step->when == WHEN_UNDO) + round_is_repeated(a);
+	size_t told = count + (a->step->when == WHEN_UNDO) +
+		      round_is_repeated(a) + (a->index >= 0);
 
 	if (t->reads_count != told) {
 		error_set(err, ERR_INPUT, "redis gave %zu of %zu outputs",
@@ -86,6 +86,23 @@ static jv scope_run(const struct attempt *a, jv reason)
 	return jv_object_set(run, jv_string("attempt"), jv_number(a->attempt));
 }
 
+/* The item of a list that the attempt is about, behind all that is read. */
+static int add_item(const struct attempt *a, const struct taken *t, jv *scope,
+		    struct error *err)
+{
+	struct slice bytes = t->reads[t->reads_count - 1].text;
+	jv item;
+
+	if (bytes.len == 0)
+		return error_set(err, ERR_INPUT, "redis gave no item");
+	item = decode(bytes, "item", err);
+	if (!jv_is_valid(item))
+		return -1;
+	*scope = jv_object_set(*scope, jv_string("item"), item);
+	*scope = jv_object_set(*scope, jv_string("index"), jv_number(a->index));
+	return 0;
+}
+
 static int make_scope(struct attempt *a, const struct taken *t,
 		      struct error *err)
 {
@@ -106,9 +123,15 @@ static int make_scope(struct attempt *a, const struct taken *t,
 	scope = jv_object_set(scope, jv_string("steps"), steps);
 	scope = jv_object_set(scope, jv_string("run"), scope_run(a, reason));
 	scope = jv_object_set(scope, jv_string("env"), jv_copy(a->worker->env));
+	if (a->index >= 0 && add_item(a, t, &scope, err) < 0) {
+		jv_free(scope);
+		return -1;
+	}
 	if (round_is_repeated(a))
-		scope = round_begin(a, scope, t->reads[t->reads_count - 1].text,
-				    err);
+		scope = round_begin(
+			a, scope,
+			t->reads[t->reads_count - 1 - (a->index >= 0)].text,
+			err);
 	a->scope = scope;
 	return jv_is_valid(scope) ? 0 : -1;
 }

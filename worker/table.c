@@ -110,7 +110,8 @@ static struct attempt *renew(struct table *t)
 		a = xcalloc(1, sizeof(*a));
 		arena_init(&a->arena);
 	}
-	a->memo = a->params = a->scope = a->output = jv_invalid();
+	a->memo = a->params = a->scope = jv_invalid();
+	a->output = jv_invalid();
 	a->alarm_at = ALARM_NONE;
 	return a;
 }

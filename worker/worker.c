@@ -23,6 +23,11 @@ const struct config *worker_config(const struct worker *w)
 	return w->config;
 }
 
+struct store *worker_store(const struct worker *w)
+{
+	return w->store;
+}
+
 const char *worker_id(const struct worker *w)
 {
 	return w->id;

@@ -77,6 +77,7 @@ void attempt_evaluate(struct attempt *a, const struct formula *f,
 uv_loop_t *worker_loop(struct worker *w);
 const struct config *worker_config(const struct worker *w);
 const char *worker_id(const struct worker *w);
+struct store *worker_store(const struct worker *w);
 /*
  * The value of a secret, to be freed, masked in logs from then on; or NULL.
  * Errors: INPUT, UNAVAILABLE where the system lacks something for now.

@@ -75,7 +75,7 @@ local function complete_one(batch, answer, args, i, offer)
   end
   local is_skipped = how == 'skip'
   if not started then
-    local why = v[1] and refusal(batch, text, entry,
+    local why = v[1] and refusal(batch, id, name, text, entry,
       is_skipped and 'skipped' or 'done', tonumber(attempt)) or 'GONE'
     if why == 'DUPLICATE' and how == '1' then
       answer_again(answer, p, entry, id, name, v[2], offer)
@@ -91,6 +91,11 @@ local function complete_one(batch, answer, args, i, offer)
   end
   local of = graph.steps[name]
   offer.is_open, offer.name = false, nil
+  if of.base or of.each and not is_skipped then
+    answer[#answer + 1] = each.complete(offer, queue,
+      step.held_by(id, name, graph, text, v[1]), args[i + 5])
+    return of.base ~= nil
+  end
   if how == '1' then
     offer_heir(offer, queue, entry, of.kind)
   end

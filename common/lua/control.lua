@@ -90,15 +90,26 @@ local function steps_from(of, open)
 end
 
 -- The steps to run again, as a set: all that aren't settled or running; those
--- that were undone and, if it is given, `from`, with all behind them.
+-- that were undone and, if it is given, `from`, with all behind them. And as
+-- another those of them that begin from nothing: of a step with items what it
+-- has done is kept else.
 local function steps_to_reset(of, from)
+  local base = from and of.graph.steps[from].base
   local first = undo.undone(of)
-  first[#first + 1] = from
-  local reset = steps_from(of, first)
-  for name in pairs(reset) do
-    if record.read(of['step:' .. name]) == 'running' then
+  first[#first + 1] = base or from
+  local anew = steps_from(of, first)
+  for name in pairs(anew) do
+    if record.read(of['step:' .. name]) == 'running' or
+        each.is_running(of, name) then
       complain('CONFLICT', 'step %s is still running: wait for its end', name)
     end
+  end
+  local reset = {}
+  for name in pairs(anew) do
+    reset[name] = true
+  end
+  if base and not undo.is_begun(of, of.graph.steps[base].undo) then
+    anew[base] = nil
   end
   for name, step_of in pairs(of.graph.steps) do
     local text = of['step:' .. name]
@@ -110,8 +121,9 @@ local function steps_to_reset(of, from)
     for _, need in ipairs(of.graph.steps[name].needs) do
       reset[name] = reset[name] or reset[need]
     end
+    anew[name] = reset[name]
   end
-  return reset
+  return reset, anew
 end
 
 -- Clears what is known of a step's last tries but the count of attempts,
@@ -128,6 +140,9 @@ local function reset_step(p, id, of, name, is_undone)
   end
   if state == 'failed' then
     call('HDEL', p .. 'out:' .. id, '.error:' .. name)
+  end
+  if of['items:' .. name] then
+    each.discard(p, id, of, name)
   end
   if of['dead:' .. name] then
     call('XDEL', p .. 'dead', of['dead:' .. name])
@@ -151,9 +166,9 @@ local function wait_again(p, id, of, names, reset, attempts)
         needs_left = needs_left + 1
       end
     end
-    if needs_left == 0 then
+    if attempts[name] and needs_left == 0 then -- others go on with their items
       free[#free + 1] = name
-    else
+    elseif attempts[name] then
       call('HSET', p .. 'run:' .. id, 'step:' .. name,
         record.waiting(needs_left, attempts[name]))
     end
@@ -227,7 +242,7 @@ control.retry = once(function(p, args)
   elseif undo.is_stuck(of) then
     return undo_again(p, id, of, state)
   end
-  local reset = steps_to_reset(of, from)
+  local reset, anew = steps_to_reset(of, from)
   local names, left = {}, 0
   for name, step_of in pairs(of.graph.steps) do
     if reset[name] then
@@ -242,10 +257,18 @@ control.retry = once(function(p, args)
       'again from', id)
   end
   table.sort(names)
+  local base = from and of.graph.steps[from].base
+  if base and not anew[base] then
+    each.reopen(p, id, of, base, from)
+  end
   local attempts = {}
   for _, name in ipairs(names) do
-    attempts[name] = reset_step(p, id, of, name,
-      undo.is_begun(of, of.graph.steps[name].undo))
+    if of['items:' .. name] and not anew[name] then
+      each.resume(p, id, of, name, reset_step)
+    else
+      attempts[name] = reset_step(p, id, of, name,
+        undo.is_begun(of, of.graph.steps[name].undo))
+    end
   end
   for _, by in ipairs(undo.recorded(of)) do
     reset_step(p, id, of, by, undo.is_begun(of, by))

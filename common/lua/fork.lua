@@ -93,6 +93,23 @@ local function begin_steps(p, id, of, kept, fields)
   return left
 end
 
+-- The lists of the steps with items, which have come to their end there.
+local function copy_items(p, id, source, of, kept)
+  local fields = {}
+  for _, name in ipairs(of.graph.spreading or {}) do
+    local counts = kept[name] and of['items:' .. name]
+    if counts then
+      for _, what in ipairs({ 'items', 'results' }) do
+        call('COPY', each.list_key(p, what, source, name),
+          each.list_key(p, what, id, name))
+      end
+      fields[#fields + 1] = 'items:' .. name
+      fields[#fields + 1] = counts
+    end
+  end
+  call_many('HSET', p .. 'run:' .. id, nil, fields)
+end
+
 local function answer_of(id, source, from)
   return json.object('run', json.text(id), 'forked_from', json.text(source),
     'step', json.text(from))
@@ -142,6 +159,10 @@ function fork.fork(p, args)
     complain('CONFLICT', 'there is a run %s already', id)
   end
   check_step(of, from)
+  if of.graph.steps[from].base then
+    complain('INPUT', 'a run is forked from a step, not from an item: %s',
+      of.graph.steps[from].base)
+  end
   local kept = steps_to_keep(of, from)
   check_undoing(of, source, state, kept)
   local outputs = outputs_to_copy(p, of, source, kept)
@@ -151,6 +172,7 @@ function fork.fork(p, args)
     blob.share(p, id, output)
   end
   create(p, id, source, from, of, kept)
+  copy_items(p, id, source, of, kept)
   return answer_of(id, source, from)
 end
 

@@ -5,9 +5,10 @@
 --
 -- The files are joined in the order of the Makefile and read best in it:
 -- head, record, json, run, closing, undo; recent, submit; worker, step, take,
--- settle, complete, cache, fail, release; timer, reclaim, blob; control, remove,
--- fork, named; inspect, list, stats; mend, tidy; register. docs/INTERNALS.md
--- describes the keys, the states and who performs which transition.
+-- settle, each, reopen, complete, cache, fail, release; timer, reclaim, blob;
+-- control, signal, remove, fork, named; inspect, list, stats; mend, tidy;
+-- register. docs/INTERNALS.md describes the keys, the states and who performs
+-- which transition.
 --
 -- Rules. There is no rollback: a function reads its arguments and checks
 -- first, and writes last. TIME is asked once and passed down. Every loop has

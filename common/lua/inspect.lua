@@ -4,6 +4,7 @@ local inspect = {}
 
 do -- what has a name below is of this file alone
 
+local LIST_MAX = 100       -- items whose results are shown there
 local OUTPUT_MAX = 16384   -- bytes of an output shown inside of `status`
 local LOGS_MAX = 4194304   -- bytes of logs in one answer
 
@@ -44,6 +45,22 @@ local function output_of(p, id, name)
   return json.msgpack(bytes), json.number(size)
 end
 
+-- That of a step with items, where all of it is small: null for those that
+-- have failed.
+local function list_output(p, id, name)
+  local key = each.list_key(p, 'results', id, name)
+  local out, bytes = {}, 0
+  if call('LLEN', key) > LIST_MAX then
+    return nil, nil
+  end
+  for i, result in ipairs(call('LRANGE', key, 0, -1)) do
+    out[i] = string.sub(result, 1, 1) == FAILED and 'null' or
+      json.msgpack(result)
+    bytes = bytes + #result
+  end
+  return bytes <= OUTPUT_MAX and json.array(out) or nil, json.number(bytes)
+end
+
 local function failure_of(p, id, name, attempt, recoveries)
   local key = p .. 'log:' .. id
   return call('HGET', key, name .. '/' .. attempt) or
@@ -60,6 +77,14 @@ local function rounds_of(p, id, name, step_of, state)
     json.number(step_of.rounds)
 end
 
+-- How far a step is that is performed for each item of a list.
+local function items_of(text)
+  local c = read_counts(text)
+  return c and json.object('total', json.number(c.total),
+    'begun', json.number(c.begun), 'done', json.number(c.done),
+    'failed', json.number(c.failed))
+end
+
 local function status_step(p, id, of, name)
   local step_of = of.graph.steps[name]
   local state, attempt, recoveries, entry, holder, started, took =
@@ -72,7 +97,8 @@ local function status_step(p, id, of, name)
   local round, rounds = rounds_of(p, id, name, step_of, state)
   local output, output_bytes, blob_name
   if state == 'done' then
-    output, output_bytes, blob_name = output_of(p, id, name)
+    output, output_bytes, blob_name =
+      (step_of.each and list_output or output_of)(p, id, name)
   end
   return json.object('step', json.text(name), 'kind', json.text(step_of.kind),
     'queue', json.text(step_of.queue), 'state', json.text(state),
@@ -87,6 +113,7 @@ local function status_step(p, id, of, name)
     'duration_ms', json.number(took), 'due_at', due and json.number(due),
     'waits', of['waits:' .. name], 'signalled', has_signal and 'true',
     'progress', of['progress:' .. name], 'cost', of['cost:' .. name],
+    'items', items_of(of['items:' .. name]),
     'dead', json.text(of['dead:' .. name]),
     'cached', of['cached:' .. name] and 'true',
     'cached_from', json.text(of['cached:' .. name]),
@@ -140,9 +167,10 @@ function inspect.logs(p, args)
   end
   local key, tries = p .. 'log:' .. id, {}
   for _, field in ipairs(call('HKEYS', key)) do
-    local name, suffix = string.match(field, '^([^/]+)/([%d~]+)')
-    if not wanted or name == wanted then
-      local try = name .. '/' .. suffix
+    local try = string.match(field, '^(.*)/log$') or field
+    local name, suffix = string.match(try, '^(.+)/([%d~]+)$')
+    if not wanted or name == wanted or
+        of.graph.steps[name] and of.graph.steps[name].base == wanted then
       tries[try] = tries[try] or { name = name, suffix = suffix, at = 0 }
     end
   end

@@ -77,6 +77,16 @@ function record.ended(state, text, started, now)
     text_of(math.max(0, now - started))
 end
 
+-- A running step is performed for each item of a list from now on (each.lua);
+-- and as it was before.
+function record.spread(text)
+  return 'spread' .. string.sub(text, 8)
+end
+
+function record.unspread(text)
+  return 'running' .. string.match(text, ' .*$')
+end
+
 -- The state of a run and how many of its steps aren't done stand in one
 -- field: "running 3", "failed 2", "done 0"; `again` behind it says that an
 -- operator has had it retried, so that records may count earlier attempts;
@@ -115,6 +125,34 @@ end
 local definition = { kept = {}, count = 0 }
 local DEFINITIONS_MAX = 256
 
+-- What the library needs of a step beside what its definition says; `more` is
+-- how many texts its attempts are given beside memo, input and outputs.
+local function prepare_step(of, more)
+  -- How many texts tell what the step reads (take), and what is answered at
+  -- its plain first attempt.
+  of.all_texts = 2 + #of.reads + (of.rounds and 1 or 0) + more
+  of.texts = (of.input or of.all_texts > 2) and of.all_texts or 0
+  of.counts = '1 0 0 0 ' .. of.texts
+end
+
+-- The items of a step are steps, `<step>/<index>`: what is the same of all.
+local function item_step(name, of)
+  local item = { base = name, queue = of.queue, recoveries = of.recoveries,
+    when = of.when, needs = {}, next = {}, kind = of.each.kind,
+    reads = of.each.reads, input = of.each.input, rounds = of.each.rounds }
+  prepare_step(item, 1)
+  return item
+end
+
+-- Steps by their name, items among them.
+local STEPS = {
+  __index = function(steps, name)
+    local base = string.match(name, '^([^/]+)/%d+$')
+    local of = base and rawget(steps, base)
+    return of and of.item
+  end,
+}
+
 -- The graph of a definition, or nil if it isn't stored. Form: INTERNALS.md.
 function definition.get(p, digest)
   local graph = definition.kept[digest]
@@ -128,16 +166,18 @@ function definition.get(p, digest)
   graph = cmsgpack.unpack(bytes)
   for name, of in pairs(graph.steps) do
     of.field = 'step:' .. name -- where its record stands in the run's hash
-    -- How many texts tell what the step reads (take), and what is answered
-    -- at its plain first attempt.
-    of.all_texts = 2 + #of.reads + (of.rounds and 1 or 0)
-    of.texts = (of.input or of.all_texts > 2) and of.all_texts or 0
-    of.counts = '1 0 0 0 ' .. of.texts
     of.inherited = 'COMMITTED ' .. name
     if of.signal then -- which step waits for each
       list_of(graph, 'signals')[of.signal] = name
     end
+    prepare_step(of, 0)
+    if of.each then
+      of.item = item_step(name, of)
+      graph.spreading = graph.spreading or {}
+      table.insert(graph.spreading, name)
+    end
   end
+  setmetatable(graph.steps, STEPS)
   graph.begun = run_state.write('running', graph.total)
   if definition.count >= DEFINITIONS_MAX then
     definition.kept, definition.count = {}, 0

@@ -50,7 +50,7 @@ end
 -- Takes one live step out of wherever it is. Running ones are left alone
 -- unless stop_running: what they do is paid for, and kept for a retry.
 -- Returns whether it was running and now is told to stop.
-local function halt_step(batch, id, name, text, graph, now, stop_running)
+function run.halt_step(batch, id, name, text, graph, now, stop_running)
   local p = batch.p
   local state, _, _, entry, worker, started = record.read(text)
   local ended = 'cancelled' .. string.sub(text, #state + 1)
@@ -65,7 +65,7 @@ local function halt_step(batch, id, name, text, graph, now, stop_running)
       call('ZADD', p .. 'stop:' .. worker, now, entry)
     end
     ended = record.ended('cancelled', text, started, now)
-  else
+  elseif state ~= 'spread' then
     return false
   end
   call('HSET', p .. 'run:' .. id, 'step:' .. name, ended)
@@ -77,7 +77,8 @@ local function halt_steps(batch, id, fields, graph, now, stop_running)
   for i = 1, #fields, 2 do
     local name = string.match(fields[i], '^step:(.+)$')
     if name and graph.steps[name] and
-        halt_step(batch, id, name, fields[i + 1], graph, now, stop_running) then
+        run.halt_step(batch, id, name, fields[i + 1], graph, now,
+          stop_running) then
       stopped = stopped + 1
     end
   end
@@ -174,6 +175,10 @@ function run.remove(batch, id, now)
   if graph then
     halt_steps(batch, id, fields, graph, now, true)
   end
+  for _, name in ipairs(graph and graph.spreading or {}) do
+    call('UNLINK', p .. 'items:' .. id .. '/' .. name,
+      p .. 'results:' .. id .. '/' .. name)
+  end
   if of.blobs then
     run.release_blobs(p, id, now)
   end
@@ -249,7 +254,9 @@ function run.bury(batch, at, failure, now)
     'dead:' .. at.name, letter)
   count(batch, 'dead')
   if at.phase then
-    run.close_step(batch, at.id, at.graph, at.name, at.run_text, now)
+    local base = at.graph.steps[at.name].base
+    run.close_step(batch, at.id, at.graph,
+      base and at.phase == 'cleaning' and base or at.name, at.run_text, now)
   elseif at.is_run_running then
     run.stop(batch, at.id, at.graph, 'failed',
       run.reason(failure.class, at.name, failure.detail), now, false)

@@ -187,7 +187,9 @@ function step.begin_again(batch, id, graph, left, names, attempts, from, now)
       settle_behind(s, name)
     end
   end
-  call('HSET', s.key, unpack(s.fields, 1, s.count))
+  if s.count > 0 then
+    call('HSET', s.key, unpack(s.fields, 1, s.count))
+  end
   return s.left
 end
 
@@ -205,17 +207,30 @@ local function find_handler(of, class)
   end
 end
 
+-- What is kept of the failure of a step that its workflow provides for.
+function step.pack_failure(at, failure)
+  return cmsgpack.pack({ class = failure.class, detail = failure.detail,
+    code = tonumber(failure.code) or 0, attempt = tonumber(at.attempt) })
+end
+
+-- Whether the run goes on although the step has failed so.
+function step.provides_for(of, failure)
+  return of.tolerates or find_handler(of, failure.class) ~= nil
+end
+
 -- A running step that is not tried again, `at` as read_held() gives it. If its
 -- workflow provides for that, the run goes on; else it ends (run.bury).
 function step.give_up(batch, at, failure, now)
   local of = at.graph.steps[at.name]
+  if of.base then
+    return step.give_up_item(batch, at, failure, now)
+  end
   local handler = find_handler(of, failure.class)
-  if not at.is_run_running or not (handler or of.tolerates) then
+  if not at.is_run_running or not step.provides_for(of, failure) then
     return run.bury(batch, at, failure, now)
   end
   call('HSET', batch.p .. 'out:' .. at.id, '.error:' .. at.name,
-    cmsgpack.pack({ class = failure.class, detail = failure.detail,
-      code = tonumber(failure.code) or 0, attempt = tonumber(at.attempt) }))
+    step.pack_failure(at, failure))
   local s = settling_new(batch, now, text_of(now))
   s.caught = handler
   settle_step(s, at.id, batch.p .. 'run:' .. at.id, at.graph, at.name,

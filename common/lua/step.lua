@@ -33,16 +33,19 @@ local function check_items(args, size, ...)
   end
 end
 
+local SAME_END = { failed = 'dead', -- it is one way to be given up
+  spread = 'done' }                -- it has done what was its own to do
+
 -- Why one who says he holds a step does not. ended_as, attempt: the state
 -- that this very attempt may have been put in already, and its number then.
-local function refusal(batch, text, entry, ended_as, attempt)
+local function refusal(batch, id, name, text, entry, ended_as, attempt)
   local state, made, _, at = record.read(text)
-  if state == 'failed' then
-    state = 'dead' -- it is one way to be given up
-  elseif state == 'parked' then
+  if state == 'parked' then
     state, made = 'delayed', made - 1 -- its attempt counts: it goes on
   end
-  if at == entry and state == ended_as and made == attempt then
+  state = SAME_END[state] or state
+  if at == entry and state == ended_as and made == attempt or
+      step.has_ended(batch.p, id, name, text) then
     count(batch, 'duplicates')
     return 'DUPLICATE'
   elseif at == entry and state == 'cancelled' then
@@ -64,7 +67,7 @@ local function read_held(batch, worker_id, run_id, name, entry, attempt,
     return nil, 'GONE'
   end
   if not record.held_since(text, entry, attempt, worker_id) then
-    return nil, refusal(batch, text, entry, ended_as,
+    return nil, refusal(batch, run_id, name, text, entry, ended_as,
       counted or tonumber(attempt))
   end
   local graph = definition.get(batch.p, v[2])

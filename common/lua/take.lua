@@ -18,9 +18,15 @@ local function add_reads(answer, p, run_id, key, name, of, memo)
     answer[n + 2 + i] = call('HGET', out, of.reads[i])
   end
   if of.rounds then
-    answer[n + of.all_texts] =
+    answer[#answer + 1] =
       call('HGET', p .. 'out:' .. run_id, '.last:' .. name)
   end
+end
+
+-- Of an item of a list, that item, behind all else.
+local function add_item(answer, p, run_id, name, of)
+  answer[#answer + 1] = call('LINDEX', p .. 'items:' .. run_id .. '/' ..
+    of.base, string.match(name, '%d+$'))
 end
 
 -- Adds the item of a first attempt of which nothing is to be remembered.
@@ -29,6 +35,9 @@ local function add_first(answer, p, run_id, key, name, digest, of)
   answer[n + 1], answer[n + 2] = digest, of.counts
   if of.texts > 0 then
     add_reads(answer, p, run_id, key, name, of, false)
+  end
+  if of.base then
+    add_item(answer, p, run_id, name, of)
   end
 end
 
@@ -43,6 +52,9 @@ local function add_later(answer, p, run_id, key, name, digest, of, attempt,
     generation .. ' ' .. of.all_texts
   add_reads(answer, p, run_id, key, name, of,
     call('HGET', p .. 'out:' .. run_id, '.memo:' .. name))
+  if of.base then
+    add_item(answer, p, run_id, name, of)
+  end
 end
 
 local SUSPECT_AFTER = 3 -- recoveries; fewer where a step may have fewer

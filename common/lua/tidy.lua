@@ -183,7 +183,7 @@ function MENDS.counters(batch)
   return true
 end
 
--- Outputs, logs or blobs of a run that is gone.
+-- Outputs, logs, lists or blobs of a run that is gone.
 function MENDS.orphan(batch, now, key)
   local what, id = string.match(key, '^(%l+):(.*)$')
   if what == 'blobs' and call('EXISTS', batch.p .. 'run:' .. id) == 0 then
@@ -191,7 +191,11 @@ function MENDS.orphan(batch, now, key)
     run.release_blobs(batch.p, id, now)
     return is_there
   end
-  id = (what == 'out' or what == 'log') and id
+  if what == 'items' or what == 'results' then
+    id = string.match(id, '^[^/]*')
+  elseif what ~= 'out' and what ~= 'log' then
+    id = nil
+  end
   if not id or call('EXISTS', batch.p .. 'run:' .. id) == 1 then
     return false
   end

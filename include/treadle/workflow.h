@@ -53,11 +53,24 @@ struct step_repeat {
 	int rounds_max;
 };
 
+/* Of a step that is performed for each item of a list. */
+struct each {
+	int64_t parallel_max; /* items at a time */
+	int64_t tolerates;    /* so many may fail, and */
+	int64_t tolerates_percent;
+};
+
 struct step {
 	const char *name;
 	enum step_kind kind;
 	jv params; /* an object, as written, sizes and durations not yet read */
 	struct template *template; /* of params */
+
+	/* kind each: what is performed for each item, of the same name; else
+	 * NULL. Of that the kind, the params, what they read and the limits
+	 * of an attempt are said, and nothing else. */
+	struct step *item;
+	struct each each;
 
 	enum step_when when;
 	jv condition_source;        /* a text, or invalid: none */

@@ -12,8 +12,8 @@ const char *const run_state_names[RUN_STATES] = {
 };
 
 const char *const step_state_names[STEP_STATES] = {
-	"waiting", "ready",   "running", "delayed", "parked",
-	"done",    "skipped", "failed",  "dead",    "cancelled",
+	"waiting", "ready",   "running", "spread", "delayed",   "parked",
+	"done",    "skipped", "failed",  "dead",   "cancelled",
 };
 
 bool step_is_settled(enum step_state state)
@@ -146,16 +146,75 @@ static bool read_record(struct step_facts *s, struct slice rest)
 	return true;
 }
 
-/* "step:<name>" and its like; the number of the step, or PLAN_NONE. */
-static size_t step_of(const struct exam *e, struct slice name,
-		      const char *prefix)
+/* Of "<step>/<index>" the number of the step, if it has items. */
+static size_t base_of(const struct exam *e, struct slice item)
+{
+	size_t i = plan_find(e->plan, slice_cut(&item, '/'));
+	int64_t index;
+
+	if (i == PLAN_NONE || !e->plan->steps[i].has_items ||
+	    slice_int(item, 0, INT64_MAX, &index))
+		return PLAN_NONE;
+	return i;
+}
+
+/* Whether it begins so; the name behind it. */
+static bool cut_prefix(struct slice *name, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
-	if (!slice_starts(name, prefix))
-		return PLAN_NONE;
-	return plan_find(e->plan,
-			 (struct slice){name.data + len, name.len - len});
+	if (!slice_starts(*name, prefix))
+		return false;
+	name->data += len;
+	name->len -= len;
+	return true;
+}
+
+/* Whether "<prefix><name>" is about a step, or an item of one. */
+static bool is_of_step(const struct exam *e, struct slice name,
+		       const char *prefix)
+{
+	return cut_prefix(&name, prefix) &&
+	       (plan_find(e->plan, name) != PLAN_NONE ||
+		base_of(e, name) != PLAN_NONE);
+}
+
+/* What is known of that step, or of that item; NULL for none. */
+static struct step_facts *facts_of(struct exam *e, struct slice name)
+{
+	size_t i = plan_find(e->plan, name);
+
+	for (size_t k = e->plan->count; i == PLAN_NONE && k < e->steps_count;
+	     k++) {
+		if (slice_equal(e->steps[k].of->name, name))
+			i = k;
+	}
+	return i == PLAN_NONE ? NULL : &e->steps[i];
+}
+
+/* An item has a record: it is one step more. */
+static struct step_facts *add_item(struct exam *e, struct slice name,
+				   size_t base)
+{
+	struct step_facts *s = &e->steps[e->steps_count++];
+	struct plan_step *of = arena_calloc(&e->round, 1, sizeof(*of));
+
+	of->name = name;
+	of->queue = e->plan->steps[base].queue;
+	of->is_closing = e->plan->steps[base].is_closing;
+	of->is_item = true;
+	s->of = of;
+	e->steps[base].items.live++;
+	return s;
+}
+
+/* "<total> <begun> <done> <failed>" */
+static void read_items(struct items *items, struct slice text)
+{
+	items->is_known = cut_number(&text, &items->total) &&
+			  cut_number(&text, &items->begun) &&
+			  cut_number(&text, &items->done) &&
+			  cut_number(&text, &items->failed) && !text.len;
 }
 
 static bool is_plain_field(struct slice name)
@@ -184,32 +243,44 @@ static void tell_unknown(struct exam *e, const char *key, struct slice name)
 		TEXT(name));
 }
 
+static void read_step(struct exam *e, struct slice name, struct slice value)
+{
+	size_t i = plan_find(e->plan, name), base = base_of(e, name);
+	struct step_facts *s = NULL;
+
+	if (i != PLAN_NONE)
+		s = &e->steps[i];
+	else if (base != PLAN_NONE)
+		s = add_item(e, name, base);
+	if (s)
+		s->is_unreadable = !read_record(s, value);
+}
+
 static void read_field(struct exam *e, struct slice name, struct slice value)
 {
-	static const char *const others[] = {
-		"again:", "progress:", "cost:", "caught:", "undo:", "cached:"};
-	size_t i = step_of(e, name, "step:");
+	static const char *const known[] = {
+		"step:",   "dead:", "again:",  "progress:", "cost:",
+		"caught:", "undo:", "cached:", "items:",    "waits:"};
+	bool is_known = is_plain_field(name);
 
-	if (i != PLAN_NONE) {
-		e->steps[i].is_unreadable = !read_record(&e->steps[i], value);
-		return;
-	}
-	i = step_of(e, name, "dead:");
-	if (i != PLAN_NONE) {
-		e->steps[i].letter = value;
-		return;
-	}
-	i = step_of(e, name, "waits:");
-	if (i != PLAN_NONE) {
-		e->steps[i].waits = value;
-		return;
-	}
-	for (i = 0; i < countof(others); i++) {
-		if (step_of(e, name, others[i]) != PLAN_NONE)
-			return;
-	}
-	if (!is_plain_field(name))
+	for (size_t i = 0; !is_known && i < countof(known); i++)
+		is_known = is_of_step(e, name, known[i]);
+	if (!is_known)
 		tell_unknown(e, "run:", name);
+	else if (cut_prefix(&name, "step:"))
+		read_step(e, name, value);
+	else if (cut_prefix(&name, "items:") && facts_of(e, name))
+		read_items(&facts_of(e, name)->items, value);
+	else if (cut_prefix(&name, "waits:") && facts_of(e, name))
+		facts_of(e, name)->waits = value;
+}
+
+static void read_letter(struct exam *e, struct slice name, struct slice value)
+{
+	struct step_facts *s;
+
+	if (cut_prefix(&name, "dead:") && (s = facts_of(e, name)))
+		s->letter = value;
 }
 
 static void read_output(struct exam *e, struct slice name)
@@ -219,21 +290,25 @@ static void read_output(struct exam *e, struct slice name)
 	if (i != PLAN_NONE)
 		e->steps[i].has_output = true;
 	else if (!slice_is(name, ".input") && !slice_is(name, ".reason") &&
-		 step_of(e, name, ".memo:") == PLAN_NONE &&
-		 step_of(e, name, ".last:") == PLAN_NONE &&
-		 step_of(e, name, ".signal:") == PLAN_NONE &&
-		 step_of(e, name, ".error:") == PLAN_NONE)
+		 !is_of_step(e, name, ".memo:") &&
+		 !is_of_step(e, name, ".last:") &&
+		 !is_of_step(e, name, ".signal:") &&
+		 !is_of_step(e, name, ".error:"))
 		tell_unknown(e, "out:", name);
 }
 
-/* "<step>/<attempt>", and behind it "/log", or "~<n>" of a lost worker */
+/* "<step>/<attempt>", and behind it "/log", or "~<n>" of a lost worker; of an
+ * item "<step>/<index>/<attempt>". */
 static void read_log(struct exam *e, struct slice name)
 {
 	struct slice rest = name, step = slice_cut(&rest, '/');
 	struct slice attempt = slice_cut(&rest, '/');
-	struct slice try = slice_cut(&attempt, '~');
+	struct slice try;
 	int64_t number;
 
+	if (rest.len && !slice_is(rest, "log"))
+		attempt = slice_cut(&rest, '/');
+	try = slice_cut(&attempt, '~');
 	if (plan_find(e->plan, step) == PLAN_NONE ||
 	    slice_int(try, 0, INT64_MAX, &number) ||
 	    (attempt.len && slice_int(attempt, 0, INT64_MAX, &number)) ||
@@ -247,12 +322,17 @@ void exam_read_steps(struct exam *e)
 	const struct reply *out = &e->answers[ANSWER_OUT];
 	const struct reply *log = &e->answers[ANSWER_LOG];
 
-	e->steps =
-		arena_calloc(&e->round, e->plan->count + 1, sizeof(*e->steps));
-	for (size_t i = 0; i < e->plan->count; i++)
+	e->steps_count = e->plan->count;
+	e->steps = arena_calloc(&e->round, e->plan->count + hash->count + 1,
+				sizeof(*e->steps));
+	for (size_t i = 0; i < e->plan->count; i++) {
+		e->steps[i].of = &e->plan->steps[i];
 		e->steps[i].left = -1;
+	}
 	for (size_t i = 0; i + 1 < hash->count; i += 2)
 		read_field(e, hash->items[i].text, hash->items[i + 1].text);
+	for (size_t i = 0; i + 1 < hash->count; i += 2)
+		read_letter(e, hash->items[i].text, hash->items[i + 1].text);
 	for (size_t i = 0; i < out->count; i++)
 		read_output(e, out->items[i].text);
 	for (size_t i = 0; i < log->count; i++)

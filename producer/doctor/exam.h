@@ -31,6 +31,7 @@ enum question_kind {
 	QUESTION_LETTER,  /* entry: XRANGE */
 	QUESTION_KEY,     /* HGET */
 	QUESTION_GRAPH,   /* definition: HGET */
+	QUESTION_ITEMS,   /* step: LLEN of its items, of their results */
 };
 
 struct question {
@@ -55,6 +56,7 @@ enum step_state {
 	STEP_WAITING,
 	STEP_READY,
 	STEP_RUNNING,
+	STEP_SPREAD,
 	STEP_DELAYED,
 	STEP_PARKED,
 	STEP_DONE,
@@ -69,13 +71,22 @@ extern const char *const step_state_names[STEP_STATES];
 /* What it was to do is settled: what is behind it goes on. */
 bool step_is_settled(enum step_state state);
 
+/* How far a step is that is performed for each item of a list. */
+struct items {
+	bool is_known;
+	int64_t total, begun, done, failed;
+	int64_t live; /* have a record */
+};
+
 struct step_facts {
+	const struct plan_step *of;
 	enum step_state state;
 	bool has_record, has_output, is_unreadable;
 	int64_t left;               /* WAITING: needs, or -1 for all */
 	struct slice entry, worker; /* of its record */
 	struct slice letter;        /* that the run names */
 	struct slice waits;         /* for what it is parked, JSON */
+	struct items items;
 };
 
 /* It waits for a time, or at most until one: that is watched. */
@@ -97,7 +108,8 @@ struct exam {
 	bool is_state_readable;
 	int64_t left;
 	struct slice definition, key, finished_at, deadline_at;
-	struct step_facts *steps; /* in the order of the plan */
+	struct step_facts *steps; /* in the order of the plan; then the items */
+	size_t steps_count;
 	struct arena round;
 };
 

@@ -142,7 +142,7 @@ static const struct subject *about_step(struct exam *e, size_t i)
 	struct subject *s = arena_calloc(&e->round, 1, sizeof(*s));
 
 	s->run = e->id;
-	s->step = e->plan->steps[i].name;
+	s->step = e->steps[i].of->name;
 	return s;
 }
 
@@ -150,7 +150,7 @@ static const struct subject *about_step(struct exam *e, size_t i)
 static void judge_placed(struct exam *e, size_t i)
 {
 	const struct step_facts *s = &e->steps[i];
-	struct slice queue = e->plan->steps[i].queue;
+	struct slice queue = e->steps[i].of->queue;
 	const struct reply *answers =
 		exam_answer(e, QUESTION_ENTRY, queue, s->entry);
 	struct entry_facts entry = exam_entry(answers, s->entry);
@@ -197,12 +197,14 @@ static void judge_placed(struct exam *e, size_t i)
  */
 static bool is_left(const struct exam *e, size_t i)
 {
-	const struct plan_step *of = &e->plan->steps[i];
+	const struct plan_step *of = e->steps[i].of;
 	enum step_state state = e->steps[i].state;
 	bool is_open = !step_is_settled(state);
 
 	if (e->phase == PHASE_DRAINING)
 		return state == STEP_RUNNING;
+	if (of->is_item)
+		return false;
 	if (e->phase == PHASE_UNDOING)
 		return of->is_undo && e->steps[i].has_record && is_open &&
 		       state != STEP_DEAD;
@@ -213,7 +215,7 @@ static bool is_left(const struct exam *e, size_t i)
 
 static void judge_waiting(struct exam *e, size_t i)
 {
-	const struct plan_step *of = &e->plan->steps[i];
+	const struct plan_step *of = e->steps[i].of;
 	int64_t left = 0, said = e->steps[i].left;
 
 	/* Those that undo say their place in line. */
@@ -238,7 +240,7 @@ static void judge_waiting(struct exam *e, size_t i)
 static void judge_aside(struct exam *e, size_t i)
 {
 	const struct step_facts *s = &e->steps[i];
-	struct slice step = e->plan->steps[i].name;
+	struct slice step = s->of->name;
 	char member[256];
 
 	if (s->state == STEP_PARKED && !s->waits.len)
@@ -261,6 +263,7 @@ static void judge_combination(struct exam *e, size_t i)
 		[RUN_RUNNING] = {[STEP_WAITING] = "",
 				 [STEP_READY] = "",
 				 [STEP_RUNNING] = "",
+				 [STEP_SPREAD] = "",
 				 [STEP_DELAYED] = "",
 				 [STEP_PARKED] = "",
 				 [STEP_DONE] = "",
@@ -305,11 +308,45 @@ static void judge_letter(struct exam *e, size_t i)
 	if (s->state == STEP_DEAD && is_array(letters) && letters->count == 1 &&
 	    slice_equal(pair_text(&letters->items[0].items[1], "run"), e->id) &&
 	    slice_equal(pair_text(&letters->items[0].items[1], "step"),
-			e->plan->steps[i].name))
+			e->steps[i].of->name))
 		return;
 	finding(e->doctor, LETTER_MISSING, about_step(e, i),
 		"%s, names dead letter %.*s", step_state_names[s->state],
 		TEXT(s->letter));
+}
+
+/* A step that is performed for each item of a list, by its lists and counts. */
+static void judge_items(struct exam *e, size_t i)
+{
+	const struct step_facts *s = &e->steps[i];
+	const struct items *n = &s->items;
+	int64_t ended = n->done + n->failed;
+	const struct reply *lengths;
+
+	if (!n->is_known) {
+		if (s->state == STEP_SPREAD)
+			finding(e->doctor, ITEMS_WRONG, about_step(e, i),
+				"spread, but how far it is can't be read");
+		return;
+	}
+	lengths = exam_answer(e, QUESTION_ITEMS, s->of->name, SLICE(""));
+	if (n->begun - ended != n->live)
+		finding(e->doctor, ITEMS_WRONG, about_step(e, i),
+			"%lld items have begun and %lld ended, but %lld have "
+			"a record",
+			(long long)n->begun, (long long)ended,
+			(long long)n->live);
+	for (int k = 0; k < 2; k++) {
+		if (lengths[k].integer != n->total)
+			finding(e->doctor, ITEMS_WRONG, about_step(e, i),
+				"of %lld items %lld are kept",
+				(long long)n->total,
+				(long long)lengths[k].integer);
+	}
+	if (s->state == STEP_DONE && ended != n->total)
+		finding(e->doctor, ITEMS_WRONG, about_step(e, i),
+			"done, but %lld of %lld items have ended",
+			(long long)ended, (long long)n->total);
 }
 
 static void judge_step(struct exam *e, size_t i)
@@ -321,7 +358,7 @@ static void judge_step(struct exam *e, size_t i)
 			"its record can't be read");
 		return;
 	}
-	if (!s->has_record && e->plan->steps[i].is_undo && !s->has_output)
+	if (!s->has_record && s->of->is_undo && !s->has_output)
 		return;
 	judge_combination(e, i);
 	judge_letter(e, i);
@@ -331,6 +368,8 @@ static void judge_step(struct exam *e, size_t i)
 		judge_aside(e, i);
 	else if (s->state == STEP_READY || s->state == STEP_RUNNING)
 		judge_placed(e, i);
+	if (s->of->has_items)
+		judge_items(e, i);
 	if (s->state == STEP_DONE && !s->has_output)
 		finding(e->doctor, OUTPUT_MISSING, about_step(e, i), "%s", "");
 	else if (s->state != STEP_DONE && s->has_output)
@@ -347,7 +386,7 @@ static void judge_steps(struct exam *e)
 {
 	int64_t left = 0, live = 0;
 
-	for (size_t i = 0; i < e->plan->count; i++) {
+	for (size_t i = 0; i < e->steps_count; i++) {
 		enum step_state state = e->steps[i].state;
 		judge_step(e, i);
 		left += is_left(e, i);

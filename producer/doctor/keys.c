@@ -21,7 +21,7 @@ enum owner {
 	OWNER_LEAD,  /* expires, by itself */
 	OWNER_PROBE, /* so does it */
 	OWNER_CACHE, /* and this must */
-	OWNER_BLOBS, /* of a run, too: what it holds */
+	OWNER_PART,  /* of a run, too: what it holds */
 };
 
 static const struct form {
@@ -32,6 +32,8 @@ static const struct form {
 	{"run:", "hash", OWNER_RUN},
 	{"out:", "hash", OWNER_REST},
 	{"log:", "hash", OWNER_REST},
+	{"items:", "list", OWNER_PART},
+	{"results:", "list", OWNER_PART},
 	{"queue:", "stream", OWNER_QUEUE},
 	{"def:", "hash", OWNER_DEFINITION},
 	{"worker:", "hash", OWNER_WORKER},
@@ -40,7 +42,7 @@ static const struct form {
 	{"probe", "string", OWNER_PROBE},
 	{"once:", "string", OWNER_PROBE},
 	{"cache:", "string", OWNER_CACHE},
-	{"blobs:", "set", OWNER_BLOBS},
+	{"blobs:", "set", OWNER_PART},
 	{"recent:", "list", OWNER_WORKFLOW},
 	{"workflows", "hash", OWNER_NONE},
 	{"named", "hash", OWNER_NONE},
@@ -105,7 +107,7 @@ static void judge_key(struct errand *e, const struct reply *answers)
 	} else if (ttl >= 0) {
 		finding(d, KEY_EXPIRES, about, "in %lld ms", (long long)ttl);
 	}
-	if (form->owner == OWNER_BLOBS && answers[2].integer == 0)
+	if (form->owner == OWNER_PART && answers[2].integer == 0)
 		finding(d, KEY_ORPHAN, about, "there is no such run");
 	if (form->owner == OWNER_QUEUE && answers[2].integer == 0)
 		finding(d, QUEUE_UNLISTED, SUBJECT(.key = rest), "%s", "");
@@ -125,8 +127,9 @@ static void look_at_key(struct doctor *d, struct slice key,
 	if (form->owner == OWNER_QUEUE)
 		LOOK(d->reader, SLICE("SISMEMBER"),
 		     errand_key(e, "queues", none), e->b);
-	else if (form->owner == OWNER_BLOBS)
-		LOOK(d->reader, SLICE("EXISTS"), errand_key(e, "run:", e->b));
+	else if (form->owner == OWNER_PART)
+		LOOK(d->reader, SLICE("EXISTS"),
+		     errand_key(e, "run:", slice_cut(&rest, '/')));
 	else if (form->owner == OWNER_LEAD)
 		LOOK(d->reader, SLICE("GET"), whole);
 	errand_send(e);

@@ -16,6 +16,8 @@ struct plan_step {
 	size_t needs_count;
 	bool is_closing; /* it has its turn also when the run is closed */
 	bool is_undo;    /* it undoes the one that it needs, and only then */
+	bool has_items;  /* it is performed for each item of a list */
+	bool is_item;    /* it is such an item: not in the plan */
 };
 
 struct plan {

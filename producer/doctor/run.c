@@ -70,9 +70,11 @@ static void wish_for_step(struct wishes *w, size_t i)
 {
 	struct exam *e = w->exam;
 	const struct step_facts *s = &e->steps[i];
-	const struct plan_step *of = &e->plan->steps[i];
+	const struct plan_step *of = s->of;
 	const struct reply *answer = NULL;
 
+	if (s->items.is_known)
+		wish(w, QUESTION_ITEMS, of->name, SLICE(""));
 	if (s->letter.len)
 		wish(w, QUESTION_LETTER, s->letter, SLICE(""));
 	if (!s->has_record || s->is_unreadable)
@@ -92,9 +94,9 @@ static void wish_for_step(struct wishes *w, size_t i)
 static bool knows_enough(struct exam *e)
 {
 	struct wishes w = {.exam = e, .is_complete = true};
-	size_t steps = e->plan ? e->plan->count : 0;
+	size_t steps = e->plan ? e->steps_count : 0;
 
-	w.items = arena_calloc(&e->round, 3 * steps + 2, sizeof(*w.items));
+	w.items = arena_calloc(&e->round, 4 * steps + 2, sizeof(*w.items));
 	e->hint = 0;
 	if (e->key.len)
 		wish(&w, QUESTION_KEY, e->key, SLICE(""));
@@ -152,6 +154,13 @@ static void ask_question(struct exam *e, struct question *q, size_t *at)
 	case QUESTION_GRAPH:
 		LOOK(r, SLICE("HGET"), key(e, "def:", q->a), SLICE("graph"));
 		break;
+	case QUESTION_ITEMS: {
+		struct slice member = member_of(e, q->a);
+		LOOK(r, SLICE("LLEN"), key(e, "items:", member));
+		LOOK(r, SLICE("LLEN"), key(e, "results:", member));
+		*at += 1;
+		break;
+	}
 	}
 }
 

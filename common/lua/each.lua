@@ -1,0 +1,300 @@
+-- for_each: a step that is performed for each item of a list.
+--
+-- The step itself is taken like any other. Its worker evaluates the list, keeps
+-- the items (treadle_expand, in parts) and completes it: then it is `spread`,
+-- in no queue, and its items are steps of their own, `<step>/<index>`, with
+-- record, entry, attempts and dead letters like all others. At most `max` of
+-- them are there at a time: where one ends, the next begins. One that has ended
+-- leaves its result and nothing else. With the last the step is done.
+--
+--   :items:<run>/<step>    list: the items, msgpack
+--   :results:<run>/<step>  list, as long: BLANK, an output, or FAILED and why
+--   items:<step>           field of the run: "<total> <begun> <done> <failed>"
+
+local each = {}
+
+local ITEMS_MAX = 1000000
+local BEGIN_MAX = 200 -- items begun in one call
+local BEGIN_NEXT = 2  -- items begun when one has ended: the window fills up
+
+-- Stands for the result of an item that has none. As long as this, because
+-- Redis walks the elements of a piece of a list, and a piece has 8 KiB.
+local BLANK = '                                        '
+local FAILED = '\193' -- in front of a failure; no msgpack begins so
+local BLANKS = {}
+for i = 1, UNPACK_MAX do BLANKS[i] = BLANK end
+
+local function read_counts(text)
+  local total, begun, done, failed =
+    string.match(text or '', '^(%d+) (%d+) (%d+) (%d+)$')
+  return total and { total = tonumber(total), begun = tonumber(begun),
+    done = tonumber(done), failed = tonumber(failed) }
+end
+
+local function counts_text(c)
+  return table.concat({ c.total, c.begun, c.done, c.failed }, ' ')
+end
+
+function each.list_key(p, what, id, name)
+  return p .. what .. ':' .. id .. '/' .. name
+end
+
+function each.index(item)
+  return string.match(item, '%d+$')
+end
+
+-- Whether this is an item that has ended: it has no record any more.
+function step.has_ended(p, id, name, text)
+  local base, index = string.match(name, '^([^/]+)/(%d+)$')
+  local result = not text and base and
+    call('LINDEX', each.list_key(p, 'results', id, base), index)
+  return result and result ~= BLANK
+end
+
+-- Begins items while there is room, at most `most`. `fields` gathers what
+-- changes in the run's hash.
+local function begin_items(p, id, name, of, c, most, fields)
+  local queue, n = p .. 'queue:' .. of.queue, #fields
+  local room = math.min(of.each.max - (c.begun - c.done - c.failed),
+    c.total - c.begun, most)
+  for i = c.begun, c.begun + room - 1 do
+    local item = name .. '/' .. text_of(i)
+    fields[n + 1] = 'step:' .. item
+    fields[n + 2] = 'ready 0 0 ' .. run.enqueue(queue, id, item)
+    n = n + 2
+  end
+  c.begun = c.begun + math.max(0, room)
+  fields[n + 1], fields[n + 2] = 'items:' .. name, counts_text(c)
+end
+
+-- Redis walks through a small hash to find a field, but not through one that
+-- ever held a long value.
+local function keep_fast(p, id, records)
+  if records > 64 then
+    call('HSET', p .. 'run:' .. id, '.', string.rep('.', 65))
+    call('HDEL', p .. 'run:' .. id, '.')
+  end
+end
+
+-- Keeps items of the list that a step is performed for.
+-- WORKER QUEUE ENTRY RUN STEP ATTEMPT FIRST ITEM... Returns as complete.
+-- Afterwards, if COMMITTED: these are the items from FIRST on; with a FIRST of
+-- 0 there are no others. The attempt goes on.
+function each.expand(p, args)
+  local id, name = args[4], args[5]
+  local first = to_number(args[7] or '', 'FIRST')
+  local count_new = #args - 7
+  if count_new > UNPACK_MAX or first + count_new > ITEMS_MAX then
+    complain('USAGE', 'at most %d items in a call, %d in all', UNPACK_MAX,
+      ITEMS_MAX)
+  end
+  local batch = batch_new(p)
+  local at, why = read_held(batch, args[1], id, name, args[3], args[6], nil)
+  batch_end(batch)
+  if not at then
+    return why
+  end
+  local items, results = each.list_key(p, 'items', id, name),
+    each.list_key(p, 'results', id, name)
+  if first == 0 then -- what an earlier attempt has left goes
+    call('UNLINK', items, results)
+  end
+  local have = first > 0 and call('LLEN', items) or 0
+  if have ~= first and have < first + count_new then
+    complain('CONFLICT', 'there are %d items, not %d', have, first)
+  end
+  if have == first and count_new > 0 then
+    call('RPUSH', items, unpack(args, 8))
+    call('RPUSH', results, unpack(BLANKS, 1, count_new))
+  end
+  return 'COMMITTED'
+end
+
+-- Nothing stays of an item's tries: it would grow with the number of items.
+local function forget_tries(p, id, item, attempt, recoveries)
+  local logs = {}
+  for i = 1, attempt do
+    logs[#logs + 1] = item .. '/' .. i
+    logs[#logs + 1] = item .. '/' .. i .. '/log'
+  end
+  for i = 0, recoveries - 1 do
+    for k = 0, attempt do
+      logs[#logs + 1] = item .. '/' .. k .. '~' .. i
+    end
+  end
+  call_many('HDEL', p .. 'log:' .. id, nil, logs)
+  call('HDEL', p .. 'out:' .. id, '.memo:' .. item, '.last:' .. item)
+end
+
+-- What an item has cost is added to what its step has.
+local function add_cost(key, name, item)
+  local v = call('HMGET', key, 'cost:' .. name, 'cost:' .. item)
+  if not v[2] then
+    return
+  end
+  local sum = v[1] and cjson.decode(v[1]) or {}
+  for what, amount in pairs(cjson.decode(v[2])) do
+    sum[what] = (sum[what] or 0) + (tonumber(amount) or 0)
+  end
+  call('HSET', key, 'cost:' .. name, cjson.encode(sum))
+end
+
+-- An item has ended, well or as its workflow tolerates (how: done or failed).
+-- at: id, graph, name, text (its record while it ran), run_text.
+function each.end_item(s, at, result, how)
+  local p, id, graph, item = s.p, at.id, at.graph, at.name
+  local key, of_item = p .. 'run:' .. id, graph.steps[item]
+  local name, of = of_item.base, graph.steps[of_item.base]
+  local v = call('HMGET', key, 'items:' .. name, 'step:' .. name)
+  local c = read_counts(v[1])
+  c[how] = c[how] + 1
+  call('LSET', each.list_key(p, 'results', id, name), each.index(item), result)
+  local _, attempt, recoveries = record.read(at.text)
+  if of_item.kind ~= 'pass' or of_item.rounds or attempt > 1 or recoveries > 0 then
+    forget_tries(p, id, item, attempt, recoveries)
+    add_cost(key, name, item)
+    call('HDEL', key, 'step:' .. item, 'progress:' .. item, 'cost:' .. item)
+  else
+    call('HDEL', key, 'step:' .. item)
+  end
+  local fields, is_last = {}, c.done + c.failed == c.total
+  local state, _, _, phase = run_state.read(at.run_text)
+  if state == 'running' and (not phase or phase == 'cleaning' and of.when) then
+    begin_items(p, id, name, of, c, BEGIN_NEXT, fields)
+  else
+    fields[1], fields[2] = 'items:' .. name, counts_text(c)
+  end
+  if is_last then
+    local _, _, _, _, _, started = record.read(v[2])
+    call('HSET', p .. 'out:' .. id, name, cmsgpack.pack(c.total))
+    count(s.batch, 'steps_done')
+    s.is_open = false
+    call('HSET', key, unpack(fields))
+    return settle_step(s, id, key, graph, name,
+      record.ended('done', record.unspread(v[2]), started, s.now),
+      at.run_text)
+  end
+  call('HSET', key, unpack(fields))
+  if phase == 'draining' then
+    run.close_step(s.batch, id, graph, item, at.run_text, s.now_text)
+  end
+end
+
+local function tolerated(of, c)
+  return of.each.tolerates or
+    math.floor(c.total * (of.each.tolerates_percent or 0) / 100)
+end
+
+-- The items of a step that have a record, in order. `of` is the run.
+local function live_items(of, graph, name)
+  local names = {}
+  for field in pairs(of) do
+    local item = string.match(field, '^step:(.+)$')
+    if item and graph.steps[item] and graph.steps[item].base == name then
+      names[#names + 1] = item
+    end
+  end
+  table.sort(names, function(a, b)
+    return tonumber(each.index(a)) < tonumber(each.index(b))
+  end)
+  return names
+end
+
+-- Takes the items of a step out of wherever they are, but for the one that
+-- has ended. Returns the names of all.
+local function halt_items(batch, id, graph, name, but, now)
+  local of = run.read(batch.p, id)
+  local names = live_items(of, graph, name)
+  for _, item in ipairs(names) do
+    if item ~= but then
+      run.halt_step(batch, id, item, of['step:' .. item], graph, now, true)
+    end
+  end
+  return names
+end
+
+-- Items that had not ended are nothing any more.
+local function forget_items(p, id, names)
+  local key, fields = p .. 'run:' .. id, {}
+  for _, item in ipairs(names) do
+    for _, what in ipairs({ 'step:', 'progress:', 'again:', 'dead:' }) do
+      fields[#fields + 1] = what .. item
+    end
+    local _, attempt, recoveries =
+      record.read(call('HGET', key, 'step:' .. item))
+    forget_tries(p, id, item, attempt, recoveries)
+  end
+  call_many('HDEL', key, nil, fields)
+end
+
+-- The lists of a step and how far it was.
+function each.remove(p, id, name)
+  call('UNLINK', each.list_key(p, 'items', id, name),
+    each.list_key(p, 'results', id, name))
+  call('HDEL', p .. 'run:' .. id, 'items:' .. name)
+end
+
+-- A running item that is not tried again. Its step goes on without it; or
+-- fails, as its workflow provides for; or the run does.
+function step.give_up_item(batch, at, failure, now)
+  local p, graph = batch.p, at.graph
+  local key, name = p .. 'run:' .. at.id, graph.steps[at.name].base
+  local of = graph.steps[name]
+  local v = call('HMGET', key, 'items:' .. name, 'step:' .. name)
+  local c = read_counts(v[1])
+  if at.is_run_running and c.failed < tolerated(of, c) then
+    each.end_item(settling_new(batch, now, text_of(now)), at, FAILED ..
+      step.pack_failure(at, failure), 'failed')
+    count(batch, 'tolerated')
+  elseif at.is_run_running and step.provides_for(of, failure) then
+    local names = halt_items(batch, at.id, graph, name, at.name, now)
+    forget_items(p, at.id, names)
+    each.remove(p, at.id, name)
+    step.give_up(batch, step.held_by(at.id, name, graph,
+      record.unspread(v[2]), at.run_text), failure, now)
+  else
+    if at.phase == 'cleaning' then
+      halt_items(batch, at.id, graph, name, at.name, now)
+      run.halt_step(batch, at.id, name, v[2], graph, now, true)
+    end
+    run.bury(batch, at, failure, now)
+  end
+end
+
+-- The list of a step is complete, says its worker: its items begin.
+local function spread(s, queue, at, output)
+  local p, id, name = s.p, at.id, at.name
+  local of, total = at.graph.steps[name], tonumber(cmsgpack.unpack(output))
+  if call('LLEN', each.list_key(p, 'items', id, name)) ~= total then
+    -- Somebody has deleted it: it is evaluated anew.
+    step.put_back(s.batch, queue, at.entry, id, name, false, s.now)
+    return 'FENCED'
+  end
+  finish_entry(s.batch, queue, at.entry)
+  local c = { total = total, begun = 0, done = 0, failed = 0 }
+  if total == 0 then
+    call('HSET', p .. 'out:' .. id, name, cmsgpack.pack(0))
+    count(s.batch, 'steps_done')
+    settle_step(s, id, p .. 'run:' .. id, at.graph, name,
+      record.ended('done', at.text, at.started, s.now), at.run_text)
+  elseif not at.is_run_running then
+    call('HSET', p .. 'run:' .. id, 'items:' .. name, counts_text(c))
+    step.end_with_run(s.batch, at, s.now)
+  else
+    local fields = { 'step:' .. name, record.spread(at.text) }
+    begin_items(p, id, name, of, c, BEGIN_MAX, fields)
+    call('HSET', p .. 'run:' .. id, unpack(fields))
+    keep_fast(p, id, math.min(total, of.each.max))
+  end
+  return 'COMMITTED'
+end
+
+-- A step with items, or an item, is complete. Returns what is to be answered.
+function each.complete(s, queue, at, output)
+  if at.graph.steps[at.name].each then
+    return spread(s, queue, at, output)
+  end
+  finish_entry(s.batch, queue, at.entry)
+  each.end_item(s, at, output, 'done')
+  return 'COMMITTED'
+end

@@ -1,0 +1,83 @@
+-- for_each, looked at and tried again: what each.lua has left.
+
+do -- what has a name below is of this file alone
+
+-- Performs again what had not ended of a step that was stopped. `reset` clears
+-- what is known of an item's tries, and returns how many there were.
+function each.resume(p, id, of, name, reset)
+  local graph = of.graph
+  local step_of, c = graph.steps[name], read_counts(of['items:' .. name])
+  for _, item in ipairs(live_items(of, graph, name)) do
+    if record.read(of['step:' .. item]) ~= 'running' then
+      run.requeue(p, id, item, step_of.queue, reset(p, id, of, item), 0)
+    end
+  end
+  local _, attempt, recoveries, entry, worker, started =
+    record.read(of['step:' .. name])
+  local fields = { 'step:' .. name, record.spread(
+    record.running(attempt, recoveries, entry, worker, started)) }
+  begin_items(p, id, name, step_of, c, BEGIN_MAX, fields)
+  call('HSET', p .. 'run:' .. id, unpack(fields))
+end
+
+-- All that was done for the items of a step is to be done anew.
+function each.discard(p, id, of, name)
+  forget_items(p, id, live_items(of, of.graph, name))
+  each.remove(p, id, name)
+end
+
+function each.is_running(of, name)
+  for _, item in ipairs(of['items:' .. name] and
+      live_items(of, of.graph, name) or {}) do
+    if record.read(of['step:' .. item]) == 'running' then
+      return true
+    end
+  end
+  return false
+end
+
+-- One item that has ended, of a step that is done, is to be performed again,
+-- with a key of idempotency of its own if it was done. Changes `of` as well.
+function each.reopen(p, id, of, name, item)
+  local key, index = p .. 'run:' .. id, each.index(item)
+  local results = each.list_key(p, 'results', id, name)
+  local result = call('LINDEX', results, index)
+  local c = read_counts(of['items:' .. name])
+  if not result or result == BLANK or not c then
+    complain('CONFLICT', 'there is no item %s that has ended', item)
+  end
+  local how = string.sub(result, 1, 1) == FAILED and 'failed' or 'done'
+  c[how] = c[how] - 1
+  call('LSET', results, index, BLANK)
+  call('HDEL', p .. 'out:' .. id, name)
+  local generation = string.match(of['again:' .. item] or '', ' (%d+)$') or 0
+  if how == 'done' then
+    call('HSET', key, 'again:' .. item, '0 ' .. generation + 1)
+  end
+  run.requeue(p, id, item, of.graph.steps[name].queue, 0, 0)
+  of['items:' .. name] = counts_text(c)
+end
+
+local PART_BYTES = 1048576 -- in one answer of results, about
+local PART_ITEMS = 1000
+local PART_STEP = 20
+
+-- What came of the items of a step that is done, from number FIRST on.
+-- RUN STEP FIRST. Returns a list, empty at the end: of each item its output,
+-- or an empty text if it failed and that was tolerated.
+function each.results(p, args)
+  local key = each.list_key(p, 'results', args[1] or '', args[2] or '')
+  local first = to_number(args[3] or '', 'FIRST')
+  local out, bytes = {}, 0
+  repeat
+    local part = call('LRANGE', key, first + #out, first + #out + PART_STEP - 1)
+    for _, result in ipairs(part) do
+      bytes = bytes + #result
+      out[#out + 1] = string.sub(result, 1, 1) == FAILED and '' or result
+    end
+  until #part < PART_STEP or bytes >= PART_BYTES or #out >= PART_ITEMS
+  return out
+end
+
+end
+
