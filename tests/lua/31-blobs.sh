@@ -57,7 +57,24 @@ is 'and the old one is garbage still' "$(collect)" "$hash-$first"
 is 'one collects at a time' \
 	"$(call collect c2 1000 100 | query .role)" standby
 
+# A fork has what the other has.
+first=$r
+finish
+r=$(run_id 4)
+call submit "$r" chain in '' 0 >/dev/null
+take w1
+hold w1 >/dev/null
+finish
+take w1
+complete w1 >/dev/null
+f=$(run_id 5)
+call fork "$r" "$f" b >/dev/null
+is 'a fork holds what it has taken over' "$(holders) $(field "$f" blobs)" "$first 3 1"
+call forget "$r" >/dev/null
+call forget "$first" >/dev/null
+is 'and keeps it' "$(holders)" "$first 1"
+
 redis SADD "$P:blobs:$(run_id 99)" "$other" >/dev/null
 repaired 'what a run holds that is gone' orphan "blobs:$(run_id 99)"
-left_alone 'what one holds that is there' orphan "blobs:$r"
+left_alone 'what one holds that is there' orphan "blobs:$f"
 done_testing
