@@ -66,6 +66,8 @@ void reads_path(struct reads *r, struct arena *a, const struct path *path)
 	struct slice root = value_text(path->keys[0]);
 	if (slice_is(root, "input"))
 		r->has_input = true;
+	r->has_output |= slice_is(root, "output");
+	r->has_rounds |= slice_is(root, "round") || slice_is(root, "last");
 	if (!slice_is(root, "steps"))
 		return;
 	if (path->count < 2 || !value_is_text(path->keys[1]))

@@ -17,6 +17,9 @@ struct reads {
 	size_t count;
 	bool is_all;    /* .steps in a way that can't be told beforehand */
 	bool has_input; /* may read .input */
+	/* By a plain path; a program may have such members of its own. */
+	bool has_output; /* .output, of a round */
+	bool has_rounds; /* .round or .last */
 };
 
 void reads_path(struct reads *r, struct arena *a, const struct path *path);

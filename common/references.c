@@ -24,6 +24,8 @@ struct references {
 	/* of the step at hand */
 	int node;
 	bool is_stored; /* what the text becomes is kept in Redis */
+	bool is_repeated;
+	bool is_until; /* the text asks whether it is repeated once more */
 };
 
 static const char *name_of(const struct references *r)
@@ -98,6 +100,26 @@ static void keep_program(struct references *r, struct spot s)
 	r->owners[r->count++] = name_of(r);
 }
 
+/* What is there in a step that is repeated alone. */
+static int check_rounds(const struct references *r, struct spot s,
+			const struct template *t)
+{
+	if (template_reads_output(t) && !r->is_until)
+		return spot_complain(
+			s, r->err,
+			"step \"%s\": there is an .output in "
+			"repeat.until only: read .steps.NAME.output "
+			"of a step that it needs",
+			name_of(r));
+	if (template_reads_rounds(t) && !r->is_repeated)
+		return spot_complain(s, r->err,
+				     "step \"%s\": there are a .round and a "
+				     ".last where a step has \"repeat\" only: "
+				     "remove the reference",
+				     name_of(r));
+	return 0;
+}
+
 static int check_text(struct references *r, struct spot s)
 {
 	struct reading reading = {.r = r, .spot = s};
@@ -115,6 +137,8 @@ static int check_text(struct references *r, struct spot s)
 			"step \"%s\": a secret can't stand here, where it "
 			"would be stored: use it in exec or http",
 			name_of(r));
+	if (reading.result == 0)
+		reading.result = check_rounds(r, s, t);
 	if (reading.result == 0 && !template_is_plain(t))
 		keep_program(r, s);
 	template_free(t);
@@ -143,14 +167,25 @@ static int check_value(struct references *r, struct spot s)
 	return result;
 }
 
+static int check_until(struct references *r, struct spot written)
+{
+	struct spot repeat = spot_get(written, "repeat");
+	int result;
+
+	r->is_repeated = r->is_until = !spot_is_absent(repeat);
+	result = check_value(r, spot_get(repeat, "until"));
+	r->is_until = false;
+	return result;
+}
+
 static int check_step(struct references *r, struct spot written)
 {
 	r->is_stored = true;
+	r->is_repeated = false;
 	if (check_value(r, spot_get(written, "if")) != 0 ||
-	    check_value(r, spot_get(spot_get(written, "repeat"), "until")) !=
-		    0 ||
-	    check_value(r, spot_get(spot_get(written, "cache"), "key")) != 0 ||
-	    check_value(r, spot_get(written, "for_each")) != 0)
+	    check_value(r, spot_get(written, "for_each")) != 0 ||
+	    check_until(r, written) != 0 ||
+	    check_value(r, spot_get(spot_get(written, "cache"), "key")) != 0)
 		return -1;
 	for (int i = 0; i < STEP_KIND_COUNT; i++) {
 		struct spot params =
@@ -242,6 +277,7 @@ static int check_all(struct references *r, struct spot written,
 		struct spot step = spot_get(written, r->graph.names[i]);
 		r->node = (int)i;
 		r->is_stored = true;
+		r->is_repeated = false;
 		int result = spot_is_absent(step) ? check_value(r, output)
 						  : check_step(r, step);
 		if (result != 0)

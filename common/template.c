@@ -200,6 +200,16 @@ bool template_has_secrets(const struct template *t)
 	return t->findings.has_secrets;
 }
 
+bool template_reads_rounds(const struct template *t)
+{
+	return t->findings.reads.has_rounds;
+}
+
+bool template_reads_output(const struct template *t)
+{
+	return t->findings.reads.has_output;
+}
+
 void template_reads(const struct template *t,
 		    void (*on_read)(void *arg, const char *step), void *arg,
 		    bool *reads_input)

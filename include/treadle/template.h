@@ -11,7 +11,8 @@
  * A template is a value in whose texts ${ } may stand. A text that is one
  * expression yields that expression's value with its type; inside a longer
  * text it yields text. "$${" stands for a plain "${". What is in ${ } is a jq
- * expression over the scope {input, steps, run, env, item, index, response};
+ * expression over the scope {input, steps, run, env, item, index, response,
+ * round, last, output};
  * ${secret:NAME} is not jq: it stays in the result as a mark, which
  * template_reveal() replaces at the last moment, in the worker.
  *
@@ -45,6 +46,13 @@ int template_expand(struct template *t, jv scope, jv *value, struct error *err);
 void template_reads(const struct template *t,
 		    void (*on_read)(void *arg, const char *step), void *arg,
 		    bool *reads_input);
+
+/*
+ * Whether a plain path begins with what only a step that is repeated has, or
+ * only the question whether it is: .round or .last; .output.
+ */
+bool template_reads_rounds(const struct template *t);
+bool template_reads_output(const struct template *t);
 
 /*
  * Replaces the marks of secrets in *value (owns the old, gives the new).
