@@ -274,13 +274,10 @@ control.retry = once(function(p, args)
     reset_step(p, id, of, by, undo.is_begun(of, by))
   end
   local now, batch = clock(), batch_new(p)
-  left = step.begin_again(batch, id, of.graph, left,
-    wait_again(p, id, of, names, reset, attempts), attempts, from, now)
+  local free = wait_again(p, id, of, names, reset, attempts)
   reopen(p, id, of, state, left, now)
-  if left == 0 then -- what was left is skipped
-    call('HSET', p .. 'run:' .. id, 'state', 'done 0', 'finished_at', now)
-    finish_run(batch, id, 'done', now)
-  end
+  left = step.begin_free(batch, id, of.graph,
+    run_state.write('running', left, true), free, attempts, from, now)
   batch_end(batch)
   return json.object('run', json.text(id), 'state',
     left == 0 and '"done"' or '"running"', 'steps', json.texts(names))

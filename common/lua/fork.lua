@@ -60,27 +60,28 @@ local function check_undoing(of, id, state, kept)
   end
 end
 
--- Queues a step of the new run, or lets it wait; returns its record, nil if it
--- waits for all that it needs.
-local function begin_step(p, id, graph, name, kept)
-  local of, needs_left = graph.steps[name], 0
+-- The record of a step of the new run that waits for some of its needs, nil if
+-- it waits for all; it is added to `free` if it waits for none.
+local function wait_for_needs(of, name, kept, free)
+  local needs_left = 0
   for _, need in ipairs(of.needs) do
     needs_left = needs_left + (kept[need] and 0 or 1)
   end
   if needs_left == 0 then
-    return record.ready(0, 0, run.enqueue(p .. 'queue:' .. of.queue, id, name))
+    free[#free + 1] = name
   elseif needs_left < #of.needs then
     return record.waiting(needs_left, 0)
   end
 end
 
--- The records of all steps of the new run, as fields; how many are left.
-local function begin_steps(p, id, of, kept, fields)
-  local left = 0
+-- The records of all steps of the new run, as fields; how many are left, and
+-- which of them have nothing to wait for.
+local function gather_steps(of, kept, fields)
+  local left, free = 0, {}
   for name, step_of in pairs(of.graph.steps) do
     local text = kept[name] and of['step:' .. name]
     if not text and step_of.when ~= 'undo' then
-      text, left = begin_step(p, id, of.graph, name, kept), left + 1
+      text, left = wait_for_needs(step_of, name, kept, free), left + 1
     end
     if text then
       fields['step:' .. name] = text
@@ -90,7 +91,8 @@ local function begin_steps(p, id, of, kept, fields)
       fields['cached:' .. name] = of['cached:' .. name]
     end
   end
-  return left
+  table.sort(free)
+  return left, free
 end
 
 -- The lists of the steps with items, which have come to their end there.
@@ -120,7 +122,8 @@ local function create(p, id, source, from, of, kept)
   local fields = { def = of.def, workflow = of.workflow, input = of.input,
     submitted_at = now_text, forked_from = source .. '/' .. from,
     no_cache = '1' }
-  local left, list = begin_steps(p, id, of, kept, fields), {}
+  local left, free = gather_steps(of, kept, fields)
+  local list = {}
   fields.state = run_state.write('running', left)
   if of.graph.deadline > 0 then
     fields.deadline_at = text_of(now + of.graph.deadline)
@@ -136,6 +139,7 @@ local function create(p, id, source, from, of, kept)
   count(batch, 'submitted')
   run.use_definition(p, of.def, 1, now_text)
   recent.add(p, of.workflow, { id })
+  step.begin_free(batch, id, of.graph, fields.state, free, {}, from, now)
   batch_end(batch)
 end
 

@@ -128,6 +128,19 @@ local function settle_behind(s, name)
   until n == 0
 end
 
+-- Writes what was gathered of a run in this state. It is done where it was
+-- running and nothing of it is left.
+local function write_settled(s, state)
+  if s.left == 0 and state == 'running' then
+    set_field(s, 'state', 'done 0')
+    set_field(s, 'finished_at', s.now_text)
+    finish_run(s.batch, s.id, 'done', s.now_text)
+  else
+    set_field(s, 'state', run_state.write(state, s.left, s.is_again))
+  end
+  call('HSET', s.key, unpack(s.fields, 1, s.count))
+end
+
 -- A step of a running run is settled, as `text`: writes that, and all that
 -- follows. key is that of the run's hash, run_text its field `state`; `field`
 -- is one more to be written, if there is any.
@@ -160,36 +173,29 @@ local function settle_step(s, id, key, graph, name, text, run_text, field,
   else
     s.left = left - 1
   end
-  if s.left == 0 and state == 'running' then
-    set_field(s, 'state', 'done 0')
-    set_field(s, 'finished_at', s.now_text)
-    finish_run(s.batch, id, 'done', s.now_text)
-  else
-    set_field(s, 'state', run_state.write(state, s.left, is_again))
-  end
-  call('HSET', key, unpack(s.fields, 1, s.count))
+  write_settled(s, state)
 end
 
--- Steps of a run that is retried, all of whose needs are settled: each begins
--- or is skipped, and what follows from that. The one that an operator has
--- named, `from`, begins in any case. attempts: those that each has had.
--- Returns how many steps are left then.
-function step.begin_again(batch, id, graph, left, names, attempts, from, now)
+-- Steps of a run that is retried, or forked, all of whose needs are settled:
+-- each begins or is skipped, and what follows from that. The one that an
+-- operator has named, `from`, begins in any case. run_text is the run's field
+-- `state` before; attempts: those that each has had. Returns how many steps
+-- are left then; without any the run is done.
+function step.begin_free(batch, id, graph, run_text, names, attempts, from, now)
   local s = settling_new(batch, now, text_of(now))
-  settling_begin(s, id, batch.p .. 'run:' .. id, graph, left, true)
+  local _, left, is_again = run_state.read(run_text)
+  settling_begin(s, id, batch.p .. 'run:' .. id, graph, left, is_again)
   for _, name in ipairs(names) do
-    local of = graph.steps[name]
+    local of, tried = graph.steps[name], attempts[name] or 0
     if name == from or is_wanted(s, name, of) then
-      begin(s, name, of, attempts[name])
+      begin(s, name, of, tried)
     else
-      set_record(s, of.field, name, record.skipped(attempts[name]))
+      set_record(s, of.field, name, record.skipped(tried))
       count(batch, 'steps_skipped')
       settle_behind(s, name)
     end
   end
-  if s.count > 0 then
-    call('HSET', s.key, unpack(s.fields, 1, s.count))
-  end
+  write_settled(s, 'running')
   return s.left
 end
 

@@ -138,4 +138,25 @@ head -c 33554433 /dev/zero | redis -x HSET "$P:out:$r" a >/dev/null
 f=$(run_id 12)
 like 'and refused above' "$(fork b)" 'INPUT the checkpoints before the step have'
 is 'nothing has happened then' "$(redis EXISTS "$P:run:$f" "$P:out:$f")" 0
+
+# b handles a's failures, but a is done: when the run has failed for w.
+define late "$(jq -c '. + {branches: true}' \
+	<<<"$(graph 3 '["a","w"]' "$(printf '"%s":%s,' \
+	a "$(with 'catches: [{"step":"b"}]' "$(step '[]' '["b"]')")" \
+	b "$(with 'handles: "a"' "$(step '["a"]' '[]')")")\"w\":$(step '[]' \
+	'[]')")")" >/dev/null
+submit 13 late
+call cancel "$(run_id 10)" >/dev/null
+call cancel "$(run_id 11)" >/dev/null
+register w2 >/dev/null
+take w2
+of_a=("$ENTRY" "$RUN" "$STEP" "$ATTEMPT")
+take w2; fail_step w2 -1 rejected >/dev/null
+ENTRY=${of_a[0]} RUN=${of_a[1]} STEP=${of_a[2]} ATTEMPT=${of_a[3]}
+complete w2 >/dev/null
+is 'a step may end after its run' "$(records "$r" a b w)" 'done  dead '
+f=$(run_id 14)
+fork w >/dev/null
+is 'what nothing asks for is skipped in a fork of it' \
+	"$(records "$f" a b w) $(field "$f" state)" 'done skipped ready  running 1'
 done_testing
