@@ -145,11 +145,10 @@ function each.end_item(s, at, result, how)
   local p, id, graph, item = s.p, at.id, at.graph, at.name
   local key, of_item = p .. 'run:' .. id, graph.steps[item]
   local name, of = of_item.base, graph.steps[of_item.base]
-  local v = call('HMGET', key, 'items:' .. name, 'step:' .. name)
-  local c = read_counts(v[1])
+  local c = read_counts(call('HGET', key, 'items:' .. name))
   c[how] = c[how] + 1
   call('LSET', each.list_key(p, 'results', id, name), each.index(item), result)
-  local _, attempt, recoveries = record.read(at.text)
+  local attempt, recoveries = at.attempt, at.recoveries
   if of_item.kind ~= 'pass' or of_item.rounds or attempt > 1 or recoveries > 0 then
     forget_tries(p, id, item, attempt, recoveries)
     add_cost(key, name, item)
@@ -158,24 +157,24 @@ function each.end_item(s, at, result, how)
     call('HDEL', key, 'step:' .. item)
   end
   local fields, is_last = {}, c.done + c.failed == c.total
-  local state, _, _, phase = run_state.read(at.run_text)
-  if state == 'running' and (not phase or phase == 'cleaning' and of.when) then
+  if at.is_run_running then
     begin_items(p, id, name, of, c, BEGIN_NEXT, fields)
   else
     fields[1], fields[2] = 'items:' .. name, counts_text(c)
   end
   if is_last then
-    local _, _, _, _, _, started = record.read(v[2])
+    local text = call('HGET', key, 'step:' .. name)
+    local _, _, _, _, _, started = record.read(text)
     call('HSET', p .. 'out:' .. id, name, cmsgpack.pack(c.total))
     count(s.batch, 'steps_done')
     s.is_open = false
     call('HSET', key, unpack(fields))
     return settle_step(s, id, key, graph, name,
-      record.ended('done', record.unspread(v[2]), started, s.now),
+      record.ended('done', record.unspread(text), started, s.now),
       at.run_text)
   end
   call('HSET', key, unpack(fields))
-  if phase == 'draining' then
+  if at.phase == 'draining' then
     run.close_step(s.batch, id, graph, item, at.run_text, s.now_text)
   end
 end

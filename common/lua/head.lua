@@ -6,7 +6,7 @@
 -- The files are joined in the order of the Makefile and read best in it:
 -- head, record, json, run, closing, undo; recent, submit; worker, step, take,
 -- settle, each, reopen, complete, cache, fail, release; timer, reclaim, blob;
--- control, signal, remove, fork, named; inspect, list, stats; mend, tidy;
+-- once, control, signal, remove, fork, named; inspect, list, stats; mend, tidy;
 -- register. docs/INTERNALS.md describes the keys, the states and who performs
 -- which transition.
 --
