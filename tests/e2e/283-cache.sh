@@ -116,6 +116,21 @@ wait_until '! redis --scan --pattern "*:cache:*" | while read -r key; do
 	redis --raw GET "$key"; done | grep -aq "$run"'
 gives 'is gone then' 2 brief
 
+cat >"$TREADLE_TEST_TMP/list.yaml" <<YAML
+name: list
+steps:
+  call:
+    for_each: [a, b, a]
+    max_parallel: 1
+    cache: 1h
+    exec: {command: ["$TREADLE_TEST_TMP/act", "$ledger", "item-\${.item}"]}
+output: \${.steps.call.output}
+YAML
+gives 'items that are the same are done once' '[1,1,1]' list
+is 'as often as they differ' "$(times item-a) $(times item-b)" '1 1'
+gives 'and in another run never' '[1,1,1]' list
+is 'again' "$(times item-a) $(times item-b)" '1 1'
+
 flow dies 1h dies
 : >"$ledger/shut.dies"
 submit dies
