@@ -79,6 +79,7 @@ void doctor_books(struct doctor *d);
 void doctor_workflows_begin(struct doctor *d);
 void doctor_workflows_end(struct doctor *d);
 void doctor_recent(struct doctor *d, struct slice workflow);
+void doctor_holds(struct doctor *d, struct slice run);
 
 /* worker.c: workers and coordinators. */
 void doctor_workers(struct doctor *d);

@@ -198,6 +198,8 @@ static void take_key(struct page *p, struct slice key)
 		doctor_worker(d, rest);
 	else if (form->owner == OWNER_WORKFLOW)
 		doctor_recent(d, rest);
+	else if (slice_starts(key, "blobs:"))
+		doctor_holds(d, rest);
 }
 
 static void on_keys(struct doctor *d, const struct reply *items, size_t count)

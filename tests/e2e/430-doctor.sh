@@ -262,6 +262,16 @@ harm 'key-type step-nowhere' EVAL "
 left key-type step-nowhere
 harm lead-stuck SET "$P:lead:promote" nobody
 left
+harm 'blob-unheld' EVAL "
+	redis.call('HSET', '$P:run:$done', 'blobs', 1)
+	redis.call('SADD', '$P:blobs:$done', 'ab')" 0
+left blob-unheld
+harm '' EVAL "
+	redis.call('HSET', '$P:run:$done', 'blobs', 1)
+	redis.call('SADD', '$P:blobs:$done', 'ab')
+	redis.call('HSET', '$P:blobs', 'ab', '$done 1')" 0
+harm 'blob-unheld key-orphan' SADD "$P:blobs:01m80000000000000000000000" ab
+left
 harm cache-endless SET "$P:cache:0" x
 left
 harm '' SET "$P:cache:0" x EX 1000
