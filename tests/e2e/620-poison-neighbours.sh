@@ -61,7 +61,9 @@ done_shorts=$(redis ZCARD 'treadle:{0}:runs:done')
 note "short runs meanwhile: ${#shorts[@]}, done $done_shorts; recoveries: $(
 	redis HGET 'treadle:{0}:counters' recoveries)"
 ok 'work goes on beside it' [ "$done_shorts" -gt 0 ]
-is 'nothing is dead yet' "$(redis XLEN 'treadle:{0}:dead')" 0
+is 'none of the others is dead' \
+	"$(treadle dead --json | jq -r --arg bad "$bad" \
+		'select(.entry and .run != $bad) | .run')" ''
 
 # From here on it is parted from those that were with it, and ends alone.
 touch "$TREADLE_TEST_TMP/go"
