@@ -158,10 +158,11 @@ reap() {
 
 # crash PID: as if the machine had lost it. Where branches of C are counted,
 # CRASH_SIGNAL has it write the counts before (tests/counts.c); who is stopped
-# could not.
+# could not, and who was just started is this shell still, with its traps.
 crash() {
 	local signal=${CRASH_SIGNAL:-KILL}
 	grep -q "^State:.T" "/proc/$1/status" 2>/dev/null && signal=KILL
+	[ "/proc/$1/exe" -ef "/proc/$$/exe" ] && signal=KILL
 	kill "-$signal" "$1" 2>/dev/null
 	reap "$1"
 }
