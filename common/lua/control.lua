@@ -109,7 +109,7 @@ local function reset_step(p, id, of, name, is_undone)
   local state, attempt = record.read(of['step:' .. name])
   local again = of['again:' .. name] or '0 0'
   local generation = tonumber(string.match(again, ' (%d+)$'))
-  if state == 'done' or is_undone then
+  if state == 'done' or is_undone or of['items:' .. name] then
     generation = generation + 1
     call('HDEL', p .. 'out:' .. id, name, '.memo:' .. name, '.last:' .. name)
   end

@@ -43,25 +43,30 @@ function each.index(item)
   return string.match(item, '%d+$')
 end
 
--- Whether this is an item that has ended: it has no record any more.
-function step.has_ended(p, id, name, text)
-  local base, index = string.match(name, '^([^/]+)/(%d+)$')
-  local result = not text and base and
-    call('LINDEX', each.list_key(p, 'results', id, base), index)
-  return result and result ~= BLANK
+-- What keys of idempotency end with, by a field `again:<step>`. That of a step
+-- is the greatest of its items', so each that begins later has a new one.
+function each.generation(again)
+  return tonumber(string.match(again or '', ' (%d+)$')) or 0
 end
 
 -- Begins items while there is room, at most `most`. `fields` gathers what
--- changes in the run's hash.
+-- changes in the run's hash. c.is_again: its run was retried.
 local function begin_items(p, id, name, of, c, most, fields)
   local queue, n = p .. 'queue:' .. of.queue, #fields
   local room = math.min(of.each.max - (c.begun - c.done - c.failed),
     c.total - c.begun, most)
+  local generation = c.is_again and
+    each.generation(call('HGET', p .. 'run:' .. id, 'again:' .. name)) or 0
   for i = c.begun, c.begun + room - 1 do
     local item = name .. '/' .. text_of(i)
     fields[n + 1] = 'step:' .. item
-    fields[n + 2] = 'ready 0 0 ' .. run.enqueue(queue, id, item)
+    fields[n + 2] = record.ready(0, 0, run.enqueue(queue, id, item),
+      generation > 0)
     n = n + 2
+    if generation > 0 then
+      fields[n + 1], fields[n + 2] = 'again:' .. item, '0 ' .. generation
+      n = n + 2
+    end
   end
   c.begun = c.begun + math.max(0, room)
   fields[n + 1], fields[n + 2] = 'items:' .. name, counts_text(c)
@@ -158,6 +163,7 @@ function each.end_item(s, at, result, how)
   end
   local fields, is_last = {}, c.done + c.failed == c.total
   if at.is_run_running then
+    c.is_again = select(3, run_state.read(at.run_text))
     begin_items(p, id, name, of, c, BEGIN_NEXT, fields)
   else
     fields[1], fields[2] = 'items:' .. name, counts_text(c)
@@ -226,13 +232,6 @@ local function forget_items(p, id, names)
   call_many('HDEL', key, nil, fields)
 end
 
--- The lists of a step and how far it was.
-function each.remove(p, id, name)
-  call('UNLINK', each.list_key(p, 'items', id, name),
-    each.list_key(p, 'results', id, name))
-  call('HDEL', p .. 'run:' .. id, 'items:' .. name)
-end
-
 -- A running item that is not tried again. Its step goes on without it; or
 -- fails, as its workflow provides for; or the run does.
 function step.give_up_item(batch, at, failure, now)
@@ -281,6 +280,7 @@ local function spread(s, queue, at, output)
     step.end_with_run(s.batch, at, s.now)
   else
     local fields = { 'step:' .. name, record.spread(at.text) }
+    c.is_again = select(3, run_state.read(at.run_text))
     begin_items(p, id, name, of, c, BEGIN_MAX, fields)
     call('HSET', p .. 'run:' .. id, unpack(fields))
     keep_fast(p, id, math.min(total, of.each.max))

@@ -16,13 +16,35 @@ function each.resume(p, id, of, name, reset)
     record.read(of['step:' .. name])
   local fields = { 'step:' .. name, record.spread(
     record.running(attempt, recoveries, entry, worker, started)) }
+  c.is_again = true
   begin_items(p, id, name, step_of, c, BEGIN_MAX, fields)
   call('HSET', p .. 'run:' .. id, unpack(fields))
 end
 
+-- Whether this is an item that has ended: it has no record any more.
+function step.has_ended(p, id, name, text)
+  local base, index = string.match(name, '^([^/]+)/(%d+)$')
+  local result = not text and base and
+    call('LINDEX', each.list_key(p, 'results', id, base), index)
+  return result and result ~= BLANK
+end
+
+-- The lists of a step and how far it was.
+function each.remove(p, id, name)
+  call('UNLINK', each.list_key(p, 'items', id, name),
+    each.list_key(p, 'results', id, name))
+  call('HDEL', p .. 'run:' .. id, 'items:' .. name)
+end
+
 -- All that was done for the items of a step is to be done anew.
 function each.discard(p, id, of, name)
-  forget_items(p, id, live_items(of, of.graph, name))
+  local items = live_items(of, of.graph, name)
+  for _, item in ipairs(items) do
+    if of['dead:' .. item] then
+      call('XDEL', p .. 'dead', of['dead:' .. item])
+    end
+  end
+  forget_items(p, id, items)
   each.remove(p, id, name)
 end
 
@@ -50,9 +72,11 @@ function each.reopen(p, id, of, name, item)
   c[how] = c[how] - 1
   call('LSET', results, index, BLANK)
   call('HDEL', p .. 'out:' .. id, name)
-  local generation = string.match(of['again:' .. item] or '', ' (%d+)$') or 0
   if how == 'done' then
-    call('HSET', key, 'again:' .. item, '0 ' .. generation + 1)
+    local again = of['again:' .. name] or '0 0'
+    local generation = each.generation(again) + 1
+    call('HSET', key, 'again:' .. item, '0 ' .. generation,
+      'again:' .. name, string.match(again, '^%d+ ') .. generation)
   end
   run.requeue(p, id, item, of.graph.steps[name].queue, 0, 0)
   of['items:' .. name] = counts_text(c)
