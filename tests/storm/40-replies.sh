@@ -3,7 +3,7 @@
 # Replies to what workers and producers say are lost, after it was done: all is done, and done once.
 . "$(dirname "$0")/lib.sh"
 
-CALLS='define submit register heartbeat take complete recall remember hold collect fail defer release note leave definition version xreadgroup'
+CALLS='define submit register heartbeat take expand complete results recall remember hold collect fail defer release note leave definition version xreadgroup'
 MANY=$((100 * SCALE))
 VIA_PROXY=yes
 WORKER_COUNT=16
@@ -17,7 +17,9 @@ begin_world --appendfsync always
 begin_load 60
 printf '%s\n' 'expect once done' 'step once only - pass 3 3' \
 	'expect kept done' 'step kept only - pass 3 3' \
-	'expect big done' 'step big only - pass 3 3' >>"$ledgers/graph"
+	'expect big done' 'step big only - pass 3 3' \
+	'expect list done' 'step list each - each 3 3' \
+	'step list join each pass 3 3' >>"$ledgers/graph"
 
 # Another definition each time, so that it must be stored, and looked up.
 submit_once() {
@@ -49,12 +51,24 @@ submit_kept() {
 		-i turn=$((RANDOM % 20))
 }
 
+# A list is kept, and what came of it is read.
+submit_list() {
+	cat >"$TREADLE_TEST_TMP/list.$lane.yaml" <<-'YAML'
+		name: list
+		steps:
+		  each: {for_each: [1, 2, 3], pass: {value: "${.item}"}}
+		  join: {needs: each, pass: {value: "${.steps.each.output}"}}
+	YAML
+	TREADLE_REDIS_TIMEOUT=60s treadle submit "$TREADLE_TEST_TMP/list.$lane.yaml"
+}
+
 # shellcheck disable=SC2086 # a list of words
 lose "$MANY" 50 $CALLS
 lose "$MANY" 70 register leave
 provoke 8 define submit_once
 provoke 4 'recall remember' submit_kept
 provoke 4 hold submit_big
+provoke 4 'expand results' submit_list
 for i in $(counted 1000); do
 	[ "$(left $CALLS)" != 0 ] || break
 	if [ "$(left register leave release definition)" != 0 ]; then

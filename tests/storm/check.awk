@@ -107,7 +107,10 @@ function edge_is_good(from, to)
 			to == "cancelled"
 	if (from == "running")
 		return to == "done" || to == "delayed" || to == "dead" || \
-			to == "ready" || to == "cancelled" || to == "parked"
+			to == "ready" || to == "cancelled" || \
+			to == "parked" || to == "spread"
+	if (from == "spread")
+		return to == "done" || to == "cancelled"
 	if (from == "parked")
 		return to == "done" || to == "dead" || to == "cancelled"
 	return from == "delayed" && (to == "ready" || to == "cancelled")
@@ -254,6 +257,22 @@ function set_fields(key,    i, id)
 	}
 }
 
+# What came of an item stands in a list, once; blanks say that there is nothing.
+function commit_item(key, index_, value,    at)
+{
+	at = key SUBSEP lists[key] + 0 SUBSEP index_
+	if (value !~ /^ +$/ && at in item_done) {
+		twice++
+		violation("S4", "item " index_ " of " key " is done twice")
+	}
+	if (value ~ /^ +$/) {
+		delete item_done[at]
+		return
+	}
+	item_done[at] = 1
+	commits++
+}
+
 function forget_fields(key,    i, id)
 {
 	id = substr(key, 5)
@@ -320,6 +339,10 @@ kind == "history" && index($2, prefix) == 1 {
 		add_entry(key)
 	else if (command == "XDEL")
 		drop_entries(key)
+	else if (command == "LSET" && key ~ /^results:/)
+		commit_item(key, $3, $4)
+	else if (command == "UNLINK" && key ~ /^items:/)
+		lists["results" substr(key, 6)]++
 	else if ((command == "DEL" || command == "UNLINK") && key ~ /^run:/)
 		removed[substr(key, 5)] = 1
 	if (!in_call)
