@@ -416,7 +416,7 @@ static int place_error(const char *path, struct error *err)
 	return error_prefix(err, "%s:%d: ", path, line);
 }
 
-int grammar_read(struct slice yaml, const char *path, jv *document,
+int grammar_read(struct slice yaml, const char *path, jv *document, jv *lines,
 		 struct error *err)
 {
 	jv value, places;
@@ -424,7 +424,7 @@ int grammar_read(struct slice yaml, const char *path, jv *document,
 
 	if (!err)
 		err = &ignored;
-	*document = jv_invalid();
+	*document = *lines = jv_invalid();
 	if (yaml.len > WORKFLOW_SIZE_MAX)
 		return error_set(err, ERR_INPUT,
 				 "%s: is larger than %d KiB: keep large data "
@@ -432,13 +432,18 @@ int grammar_read(struct slice yaml, const char *path, jv *document,
 				 path, WORKFLOW_SIZE_MAX >> 10);
 	if (yaml_parse(yaml, &value, &places, err) != 0)
 		return place_error(path, err);
-	struct grammar g = {.root = {value, places, path}, .err = err};
+	struct grammar g = {.root = {value, places, path},
+			    .lines = jv_object(),
+			    .err = err};
 	int result = read_root(&g, document);
 	jv_free(value);
 	jv_free(places);
+	*lines = g.lines;
 	if (result == 0)
 		return 0;
 	jv_free(*document);
+	jv_free(*lines);
+	*lines = jv_invalid();
 	*document = jv_invalid();
 	return -1;
 }

@@ -12,12 +12,12 @@
  * form of a workflow: all defaults filled in, durations in milliseconds,
  * `output` a step like others. It is what digests are made of, so a change
  * here is a change of the stored form: raise GRAMMAR_VERSION and keep
- * reading the old one.
+ * reading the old one. And *lines: where steps name workflows, by step.
  */
 #define GRAMMAR_VERSION 1
 #define OUTPUT_STEP "output"
 
-int grammar_read(struct slice yaml, const char *path, jv *document,
+int grammar_read(struct slice yaml, const char *path, jv *document, jv *lines,
 		 struct error *err);
 
 /* The kind of a step that is called so, or -1. */

@@ -9,6 +9,7 @@
 #include "each.h"
 #include "params.h"
 #include "repeat.h"
+#include "subworkflow.h"
 
 #define PARAMS_SIZE_MAX (256 << 10)
 
@@ -26,8 +27,7 @@ int grammar_refuse_reserved(struct grammar *g, struct spot map,
 			    const char *what)
 {
 	static const char *const reserved[] = {
-		"workflow", "priority", "provider",
-		"schedule", "fallback", "budget",
+		"priority", "provider", "schedule", "fallback", "budget",
 	};
 
 	for (size_t i = 0; i < countof(reserved); i++) {
@@ -45,8 +45,8 @@ static int check_step_keys(struct grammar *g, struct spot step,
 			   const char *what)
 {
 	static const char *const keys[] = {
-		"needs",      "compensate", BRANCH_KEYS,   "repeat",
-		CACHING_KEYS, EACH_KEYS,    SETTINGS_KEYS,
+		"needs",     "compensate", "input",   "repeat",
+		BRANCH_KEYS, CACHING_KEYS, EACH_KEYS, SETTINGS_KEYS,
 #define STEP(kind, help) #kind,
 #define PARAM(kind, name, type, presence, help)
 #define END(kind)
@@ -88,7 +88,7 @@ int grammar_read_kind(struct grammar *g, const char *what, struct spot step,
 	if (found < 0)
 		return spot_complain(step, g->err,
 				     "%sdoes nothing: give it exec, http, "
-				     "pass or wait",
+				     "pass, wait or workflow",
 				     what);
 	*kind = (enum step_kind)found;
 	return 0;
@@ -205,6 +205,20 @@ struct parts {
 	jv needs, params;
 };
 
+static int read_params(struct grammar *g, struct spot s, const char *what,
+		       struct parts *p)
+{
+	struct spot own = spot_get(g->root, "name");
+
+	if (p->kind == STEP_workflow)
+		return subworkflow_read(s, jv_string_value(own.value), what,
+					&p->params, g->err);
+	if (subworkflow_refuse_input(s, what, g->err) != 0)
+		return -1;
+	return params_read(p->kind, spot_get(s, step_kind_text(p->kind)), what,
+			   &p->params, g->err);
+}
+
 static int read_parts(struct grammar *g, const char *name, struct spot s,
 		      struct parts *p)
 {
@@ -214,8 +228,8 @@ static int read_parts(struct grammar *g, const char *name, struct spot s,
 	snprintf(what, sizeof(what), "step \"%s\": ", name);
 	if (jv_get_kind(s.value) != JV_KIND_OBJECT)
 		return spot_complain(s, g->err,
-				     "%smust be a map with exec, http, pass "
-				     "or wait, is %s",
+				     "%smust be a map with exec, http, pass, "
+				     "wait or workflow, is %s",
 				     subject, value_kind(s.value));
 	if (check_step_keys(g, s, what) != 0 ||
 	    grammar_read_kind(g, subject, s, &p->kind) != 0 ||
@@ -223,13 +237,22 @@ static int read_parts(struct grammar *g, const char *name, struct spot s,
 	    branch_read(&p->branch, s, what, g->err) != 0 ||
 	    repeat_read(&p->repeat, p->kind, s, what, g->err) != 0 ||
 	    caching_read(&p->caching, p->kind, s, what, g->err) != 0 ||
-	    each_read(&p->each, s, what, g->err) != 0 ||
-	    settings_read(&p->settings, s, what, g->err) != 0)
+	    each_read(&p->each, s, what, g->err) != 0)
 		return -1;
-	struct spot written = spot_get(s, step_kind_text(p->kind));
-	if (params_read(p->kind, written, what, &p->params, g->err) != 0)
+	if (p->kind == STEP_workflow)
+		subworkflow_settings(&p->settings);
+	if (settings_read(&p->settings, s, what, g->err) != 0 ||
+	    read_params(g, s, what, p) != 0)
 		return -1;
-	return grammar_check_size(g, written, what, p->params);
+	return grammar_check_size(g, spot_get(s, step_kind_text(p->kind)), what,
+				  p->params);
+}
+
+/* Whether there is such a workflow is seen later. */
+static void keep_line(struct grammar *g, const char *name, struct spot s)
+{
+	g->lines = jv_object_set(g->lines, jv_string(name),
+				 jv_number(place_line(s.place)));
 }
 
 int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
@@ -257,6 +280,8 @@ int grammar_step(struct grammar *g, const char *name, struct spot s, jv *step)
 		*step = repeat_print(&p.repeat, *step);
 		*step = caching_print(&p.caching, *step);
 		*step = each_print(&p.each, *step);
+		if (p.kind == STEP_workflow)
+			keep_line(g, name, spot_get(s, "workflow"));
 	}
 	each_clear(&p.each);
 	branch_clear(&p.branch);

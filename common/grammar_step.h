@@ -9,10 +9,11 @@
  * The half of the grammar that is about one step.
  */
 
-/* What a reader of one document needs; all borrowed. */
+/* What a reader of one document needs; borrowed, where nothing is said. */
 struct grammar {
 	struct spot root, steps, output, finally;
 	struct settings defaults;
+	jv lines; /* owned: of steps that perform workflows, by name */
 	struct error *err;
 };
 

@@ -2,7 +2,7 @@
 #include "graph.h"
 
 #include "branch.h"
-#include "treadle/workflow.h"
+#include "treadle/workflow_link.h"
 
 /*
  * What the library is told of a workflow: its shape, and nothing of what
@@ -58,6 +58,9 @@ static jv print_branch(const struct workflow *w, const struct step *step,
 	if (jv_is_valid(step->catches))
 		map = jv_object_set(map, jv_string("catches"),
 				    jv_copy(step->catches));
+	if (*step->definition)
+		map = jv_object_set(map, jv_string("definition"),
+				    jv_string(step->definition));
 	if (step->handles >= 0)
 		map = jv_object_set(map, jv_string("handles"),
 				    jv_string(w->steps[step->handles].name));
@@ -166,6 +169,26 @@ static jv print_undoing(const struct workflow *w, jv graph)
 			  jv_bool(w->is_undone_cancelled)));
 }
 
+/* The names of the workflows that its steps perform, each once. */
+static jv print_performed(const struct workflow *w, jv graph)
+{
+	jv names = jv_object();
+
+	for (size_t i = 0; i < w->steps_count; i++)
+		if (w->steps[i].performs)
+			names = jv_object_set(names,
+					      jv_string(w->steps[i].performs),
+					      jv_true());
+	names = jv_keys(names);
+	if (jv_array_length(jv_copy(names)) == 0) {
+		jv_free(names);
+		return graph;
+	}
+	if (workflow_is_unlinked(w))
+		graph = jv_object_set(graph, jv_string("unlinked"), jv_true());
+	return jv_object_set(graph, jv_string("performs"), names);
+}
+
 static jv find_queues(const struct workflow *w)
 {
 	jv queues = jv_object();
@@ -200,6 +223,7 @@ struct slice graph_print(struct workflow *w)
 		graph = jv_object_set(graph, jv_string("description"),
 				      jv_string(w->description));
 	graph = print_undoing(w, print_branches(w, graph));
+	graph = print_performed(w, graph);
 	/* Bounded by the limits of steps, needs and reads. */
 	buf_init(&out, 8 << 20);
 	must(msgpack_print(graph, &out) == 0);

@@ -249,6 +249,7 @@ static int refuse_shape(enum step_kind kind, struct spot s, const char *what,
 		[STEP_http] = "http: {url: \"https://...\"}",
 		[STEP_pass] = "pass: {value: ...}",
 		[STEP_wait] = "wait: {for: 5m}",
+		[STEP_workflow] = "workflow: NAME",
 	};
 
 	return spot_complain(s, err, "%s%s must be a map, is %s: write %s",

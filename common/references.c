@@ -184,6 +184,7 @@ static int check_step(struct references *r, struct spot written)
 	r->is_repeated = false;
 	if (check_value(r, spot_get(written, "if")) != 0 ||
 	    check_value(r, spot_get(written, "for_each")) != 0 ||
+	    check_value(r, spot_get(written, "input")) != 0 ||
 	    check_until(r, written) != 0 ||
 	    check_value(r, spot_get(spot_get(written, "cache"), "key")) != 0)
 		return -1;

@@ -210,7 +210,7 @@ int settings_parse(struct settings *s, jv step, struct error *err)
 	    !text_is_name(value_text(queue.value)))
 		return error_set(err, ERR_INPUT, "\"queue\" is not a name");
 	s->queue = jv_string_value(queue.value);
-	if (parse_whole(&f, "timeout", 1, TIMEOUT_MAX, &s->timeout_ms) != 0 ||
+	if (parse_whole(&f, "timeout", 0, TIMEOUT_MAX, &s->timeout_ms) != 0 ||
 	    parse_whole(&f, "recoveries", 0, RECOVERIES_MAX, &recoveries) != 0)
 		return -1;
 	s->recoveries_max = (int)recoveries;

@@ -12,8 +12,8 @@
 #define SETTINGS_KEYS "queue", "timeout", "recoveries", "retry"
 
 struct settings {
-	const char *queue; /* borrowed from the document */
-	int64_t timeout_ms;
+	const char *queue;  /* borrowed from the document */
+	int64_t timeout_ms; /* 0: none */
 	int recoveries_max;
 	struct retry_policy retry;
 };

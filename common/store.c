@@ -271,6 +271,13 @@ void store_submit(struct store *s, const struct submission *subs, size_t count,
 	store_send(s, &c, &call, deadline_ms);
 }
 
+static void add_definition(struct command *c, const struct workflow *w)
+{
+	command_text(c, w->digest);
+	command_slice(c, w->canonical);
+	command_slice(c, w->graph);
+}
+
 void store_define(struct store *s, const struct workflow *w,
 		  int64_t deadline_ms, store_done_fn *on_done, void *arg)
 {
@@ -281,9 +288,32 @@ void store_define(struct store *s, const struct workflow *w,
 	struct command c;
 
 	store_begin(s, STORE_define, &c);
-	command_text(&c, w->digest);
-	command_slice(&c, w->canonical);
-	command_slice(&c, w->graph);
+	for (size_t i = 0; i < w->parts_count; i++)
+		add_definition(&c, w->parts[i]);
+	add_definition(&c, w);
+	store_send(s, &c, &call, deadline_ms);
+}
+
+static bool read_definition(struct store_call *call, const struct reply *reply,
+			    const struct redis_failure *failure)
+{
+	if (reply && reply->type != REPLY_TEXT && reply->type != REPLY_NIL)
+		return false;
+	call->to.bytes(call->arg, reply ? reply->text : SLICE(""), failure);
+	return true;
+}
+
+void store_definition(struct store *s, struct slice digest, int64_t deadline_ms,
+		      store_bytes_fn *on_bytes, void *arg)
+{
+	struct store_call call = {.function = STORE_definition,
+				  .read = read_definition,
+				  .to.bytes = on_bytes,
+				  .arg = arg};
+	struct command c;
+
+	store_begin(s, STORE_definition, &c);
+	command_slice(&c, digest);
 	store_send(s, &c, &call, deadline_ms);
 }
 

@@ -353,6 +353,21 @@ void store_defer(struct store *s, const char *worker, const struct deferral *d,
 	send_ends(s, STORE_defer, &c, count, on_ended, arg);
 }
 
+void store_spawn(struct store *s, const char *worker, const struct spawning *sp,
+		 size_t count, store_end_fn *on_ended, void *arg)
+{
+	struct command c;
+
+	begin(s, STORE_spawn, &c, worker);
+	for (size_t i = 0; i < count; i++) {
+		store_command_attempt(&c, &sp[i].ref);
+		command_text(&c, sp[i].child);
+		command_slice(&c, sp[i].input);
+		command_int(&c, sp[i].deadline_ms);
+	}
+	send_ends(s, STORE_spawn, &c, count, on_ended, arg);
+}
+
 void store_release(struct store *s, const char *worker,
 		   const struct step_ref *refs, size_t count,
 		   store_end_fn *on_ended, void *arg)
@@ -465,27 +480,4 @@ void store_heartbeat(struct store *s, const char *worker, int64_t lease_ms,
 		command_int(&c, counters[i].increment);
 	}
 	store_send(s, &c, &call, -1);
-}
-
-static bool read_definition(struct store_call *call, const struct reply *reply,
-			    const struct redis_failure *failure)
-{
-	if (reply && reply->type != REPLY_TEXT && reply->type != REPLY_NIL)
-		return false;
-	call->to.bytes(call->arg, reply ? reply->text : SLICE(""), failure);
-	return true;
-}
-
-void store_definition(struct store *s, struct slice digest, int64_t deadline_ms,
-		      store_bytes_fn *on_bytes, void *arg)
-{
-	struct store_call call = {.function = STORE_definition,
-				  .read = read_definition,
-				  .to.bytes = on_bytes,
-				  .arg = arg};
-	struct command c;
-
-	store_begin(s, STORE_definition, &c);
-	command_slice(&c, digest);
-	store_send(s, &c, &call, deadline_ms);
 }

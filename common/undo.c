@@ -67,6 +67,11 @@ static int read_params(struct grammar *g, const char *what, struct spot s,
 	if (grammar_read_kind(g, what, s, kind) != 0)
 		return -1;
 	struct spot written = spot_get(s, step_kind_text(*kind));
+	if (*kind == STEP_workflow)
+		return spot_complain(written, g->err,
+				     "%scan't perform a workflow: use exec, "
+				     "http, pass or wait",
+				     what);
 	if (params_read(*kind, written, what, params, g->err) != 0)
 		return -1;
 	return grammar_check_size(g, written, what, *params);

@@ -7,6 +7,7 @@
 
 #include "builder.h"
 #include "grammar.h"
+#include "subworkflow.h"
 #include "undo.h"
 #include "treadle/schema.h"
 
@@ -212,6 +213,7 @@ static int build(jv document, struct slice canonical, struct workflow **result,
 
 	arena_init(&w->arena);
 	w->input = jv_invalid();
+	w->path = "";
 	w->canonical = arena_copy(&w->arena, canonical);
 	digest(canonical, w->digest);
 	b.steps = spot_get(root, "steps");
@@ -229,10 +231,10 @@ int workflow_parse(struct slice yaml, const char *path, struct workflow **w,
 		   struct error *err)
 {
 	struct buf canonical;
-	jv document;
+	jv document, lines;
 	int result;
 
-	if (grammar_read(yaml, path, &document, err) != 0)
+	if (grammar_read(yaml, path, &document, &lines, err) != 0)
 		return -1;
 	buf_init(&canonical, WORKFLOW_SIZE_MAX);
 	if (msgpack_print(document, &canonical) != 0)
@@ -242,10 +244,13 @@ int workflow_parse(struct slice yaml, const char *path, struct workflow **w,
 				   WORKFLOW_SIZE_MAX >> 10);
 	else
 		result = build(document, buf_slice(&canonical), w, err);
-	if (result != 0 && err)
+	if (result == 0)
+		subworkflow_place(*w, path, lines);
+	else if (err)
 		error_prefix(err, "%s: ", path);
 	buf_clear(&canonical);
 	jv_free(document);
+	jv_free(lines);
 	return result;
 }
 
@@ -284,20 +289,10 @@ void workflow_free(struct workflow *w)
 		return;
 	for (size_t i = 0; i < w->steps_count; i++)
 		step_clear(&w->steps[i]);
+	for (size_t i = 0; i < w->parts_count; i++)
+		workflow_free(w->parts[i]);
+	free(w->parts);
 	jv_free(w->input);
 	arena_clear(&w->arena);
 	free(w);
-}
-
-bool step_may_fail(const struct step *step)
-{
-	return step->is_tolerant || jv_is_valid(step->catches);
-}
-
-const struct step *workflow_find(const struct workflow *w, struct slice name)
-{
-	for (size_t i = 0; i < w->steps_count; i++)
-		if (slice_is(name, w->steps[i].name))
-			return &w->steps[i];
-	return NULL;
 }

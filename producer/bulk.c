@@ -256,7 +256,7 @@ static int add_line(struct bulk *b, struct batch *batch, struct slice line,
 		jv_free(input);
 		return -1;
 	}
-	if (input_pack(b->workflow, &input, &batch->inputs, err) != 0)
+	if (workflow_pack_input(b->workflow, &input, &batch->inputs, err) != 0)
 		return -1;
 	int rc = batch->keys ? make_key(b, input, batch->keys[i], err) : 0;
 	jv_free(input);

@@ -118,27 +118,3 @@ int input_collect(const struct call *c, const struct workflow *w, jv *input,
 	}
 	return 0;
 }
-
-int input_pack(const struct workflow *w, jv *input, struct buf *out,
-	       struct error *err)
-{
-	int rc = 0;
-
-	if (jv_is_valid(w->input))
-		rc = schema_apply(w->input, input, err);
-	if (rc == 0 && jv_get_kind(*input) == JV_KIND_OBJECT &&
-	    jv_object_length(jv_copy(*input)) == 0)
-		return 0;
-	size_t before = out->len;
-	if (rc == 0 && (msgpack_print(*input, out) != 0 ||
-			out->len - before > INPUT_SIZE_MAX))
-		rc = error_set(err, ERR_INPUT,
-			       "the input is larger than %d KiB: put large "
-			       "data into a file and name it in the input",
-			       INPUT_SIZE_MAX >> 10);
-	if (rc != 0) {
-		jv_free(*input);
-		*input = jv_invalid();
-	}
-	return rc;
-}

@@ -6,7 +6,6 @@
 #include "answer.h"
 #include "dialogue.h"
 #include "source.h"
-#include "treadle/store_worker.h"
 
 #define NAMES_MAX 1000 /* named.lua */
 

@@ -32,6 +32,15 @@ static jv outline_retry(jv retry)
 	return out;
 }
 
+static jv outline_repeat(jv repeat)
+{
+	jv out = jv_copy(repeat);
+
+	if (answer_has(repeat, "every"))
+		out = set(out, "every", duration(answer_get(repeat, "every")));
+	return out;
+}
+
 static jv outline_on_error(jv clauses)
 {
 	jv out = jv_array();
@@ -84,19 +93,35 @@ static jv outline_needs(jv step, jv steps, jv out)
 	return out;
 }
 
+static jv outline_kind(jv step, jv out)
+{
+	struct slice kind = answer_text(step, "kind");
+	jv params = answer_get(step, "params");
+
+	if (!slice_is(kind, "workflow"))
+		return set(out, kind.data, jv_copy(params));
+	if (jv_object_has(jv_copy(params), jv_string("input")))
+		out = set(out, "input", jv_copy(answer_get(params, "input")));
+	return set(out, "workflow", jv_copy(answer_get(params, "name")));
+}
+
 static jv outline_step(jv step, jv steps)
 {
-	static const char *const changed[] = {"kind",    "params", "when",
-					      "final",   "if",     "needs",
-					      "timeout", "retry",  "on_error"};
+	static const char *const changed[] = {
+		"kind",  "params",  "when",  "final",    "if",
+		"needs", "timeout", "retry", "on_error", "definition"};
 	jv out = jv_copy(step);
 
 	for (size_t i = 0; i < countof(changed); i++)
 		out = jv_object_delete(out, jv_string(changed[i]));
-	out = set(out, answer_text(step, "kind").data,
-		  jv_copy(answer_get(step, "params")));
-	out = set(out, "timeout", duration(answer_get(step, "timeout")));
+	out = outline_kind(step, out);
+	if (answer_int(step, "timeout", 0) > 0)
+		out = set(out, "timeout",
+			  duration(answer_get(step, "timeout")));
 	out = set(out, "retry", outline_retry(answer_get(step, "retry")));
+	if (answer_has(step, "repeat"))
+		out = set(out, "repeat",
+			  outline_repeat(answer_get(step, "repeat")));
 	if (answer_has(step, "on_error"))
 		out = set(out, "on_error",
 			  outline_on_error(answer_get(step, "on_error")));

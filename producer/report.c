@@ -171,6 +171,17 @@ static void add_round(struct buf *b, jv step)
 		buf_addf(b, "round %lld  ", (long long)ended + 1);
 }
 
+/* "run 01k..., 2 of 6 steps done" */
+static void add_child(struct buf *b, jv child)
+{
+	buf_adds(b, "run ");
+	add(b, answer_text(child, "run"));
+	if (!answer_has(child, "total"))
+		return;
+	buf_adds(b, ", ");
+	report_steps(b, child);
+}
+
 void report_step(struct buf *b, jv step, int64_t now)
 {
 	struct slice state = answer_text(step, "state");
@@ -190,6 +201,8 @@ void report_step(struct buf *b, jv step, int64_t now)
 	} else if (slice_is(state, "delayed")) {
 		add_round(b, step);
 		add_due(b, step, now);
+	} else if (slice_is(state, "parked") && answer_has(step, "child")) {
+		add_child(b, answer_get(step, "child"));
 	} else if (slice_is(state, "parked")) {
 		add_waits(b, step, now);
 	} else if (slice_is(state, "dead") && answer_has(step, "failure")) {
@@ -282,6 +295,7 @@ static void add_head(const struct output *o, struct buf *b, jv run, int64_t now)
 	head(o, b, "run", answer_text(run, "run"));
 	head(o, b, "workflow", answer_text(run, "workflow"));
 	add_fork(o, b, answer_get(run, "forked_from"));
+	head(o, b, "parent", answer_text(run, "parent"));
 	output_addf(o, b, STYLE_DIM, "%-11s", "state");
 	output_add(o, b, output_state_style(state), state);
 	report_steps(&text, run);

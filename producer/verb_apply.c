@@ -2,6 +2,7 @@
 #include "answer.h"
 #include "call.h"
 #include "dialogue.h"
+#include "link.h"
 #include "source.h"
 
 /* All are read before the first is applied: a bad one leaves all as it was. */
@@ -20,6 +21,21 @@ static int read_all(struct call *c, struct workflow **all, struct error *err)
 					source_name(c->args[i]), all[i]->name);
 	}
 	return 0;
+}
+
+/*
+ * That all it performs can be linked is seen now; it is done when somebody
+ * submits it, with what is applied then.
+ */
+static int check_link(struct call *c, struct workflow *const *all, int i,
+		      struct error *err)
+{
+	struct workflow *linked;
+	int rc = link_workflow(c, all[i], all, (size_t)c->args_count, &linked,
+			       err);
+
+	workflow_free(linked);
+	return rc;
 }
 
 static int apply(struct call *c, struct dialogue *d, const struct workflow *w,
@@ -48,6 +64,8 @@ static int run(struct call *c, struct error *err)
 	int rc = read_all(c, all, err);
 	struct dialogue *d = rc == 0 ? call_dialogue(c, err) : NULL;
 
+	for (int i = 0; d && rc == 0 && i < c->args_count; i++)
+		rc = check_link(c, all, i, err);
 	for (int i = 0; d && rc == 0 && i < c->args_count; i++)
 		rc = apply(c, d, all[i], err);
 	for (int i = 0; i < c->args_count; i++)

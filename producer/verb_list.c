@@ -37,6 +37,7 @@ static int on_run(void *arg, jv run)
 		    (long long)total);
 	table_span(t, l->now - answer_int(run, "submitted_at", l->now));
 	table_span(t, report_span_ms(run, l->now));
+	table_cell(t, STYLE_DIM, answer_text(run, "parent"));
 	buf_init(&reason, 1 << 16);
 	report_reason(&reason, answer_get(run, "reason"));
 	table_cell(t, STYLE_PLAIN, buf_slice(&reason));
@@ -84,7 +85,7 @@ static int print_runs(struct call *c, struct pages *p, int64_t limit,
 {
 	static const char *const heads[] = {"RUN",    "WORKFLOW", "STATE",
 					    ">STEPS", ">AGE",     ">TOOK",
-					    "REASON", NULL};
+					    "PARENT", "REASON",   NULL};
 	struct listing l = {.call = c, .now = clock_wall_ms()};
 
 	table_init(&l.table, &c->out, &c->arena, heads);

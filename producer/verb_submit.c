@@ -7,6 +7,7 @@
 #include "call.h"
 #include "follow.h"
 #include "input.h"
+#include "link.h"
 #include "named.h"
 #include "report.h"
 #include "source.h"
@@ -156,7 +157,7 @@ static int run_one(struct call *c, const struct workflow *w, struct error *err)
 	if (input_collect(c, w, &input, err) != 0)
 		return -1;
 	buf_init(&packed, 2 * INPUT_SIZE_MAX);
-	int rc = input_pack(w, &input, &packed, err);
+	int rc = workflow_pack_input(w, &input, &packed, err);
 	if (rc == 0 && call_has(c, "--dry-run"))
 		rc = print_dry(c, w, input);
 	else if (rc == 0)
@@ -213,13 +214,17 @@ static int check_flags(const struct call *c, struct error *err)
 static int run(struct call *c, struct error *err)
 {
 	const char *path = call_text(c, "--bulk", NULL);
-	struct workflow *w;
+	struct workflow *written, *linked;
 
 	if (check_flags(c, err) != 0 ||
-	    named_or_file(c, c->args[0], &w, err) != 0)
+	    named_or_file(c, c->args[0], &written, err) != 0)
 		return -1;
-	int rc = path ? run_bulk(c, w, path, err) : run_one(c, w, err);
-	workflow_free(w);
+	int rc = link_workflow(c, written, NULL, 0, &linked, err);
+	const struct workflow *w = linked ? linked : written;
+	if (rc == 0)
+		rc = path ? run_bulk(c, w, path, err) : run_one(c, w, err);
+	workflow_free(linked);
+	workflow_free(written);
 	return rc;
 }
 

@@ -186,7 +186,7 @@ static void start(struct attempt *a)
 	a->begun_us = clock_monotonic_us();
 	if (a->kind == &step_exec)
 		w->exec_running++;
-	if (a->kind->stop)
+	if (a->kind->stop && a->step->timeout_ms > 0)
 		alarm_set(&w->alarms, a,
 			  clock_monotonic_ms() + a->step->timeout_ms);
 	a->kind->start(a);
@@ -386,4 +386,12 @@ void attempt_deferred(struct attempt *a, int64_t due_at, jv memo)
 	}
 	jv_free(memo);
 	end_stopped(a);
+}
+
+void attempt_spawned(struct attempt *a, struct slice input)
+{
+	if (let_go(a))
+		report_spawned(a, input);
+	else
+		end_stopped(a);
 }

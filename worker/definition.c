@@ -314,6 +314,14 @@ void definition_put(struct definition *d)
 		free(d);
 }
 
+const struct workflow *definition_known(struct definitions *s,
+					struct slice digest)
+{
+	const struct definition *d = find(s, digest);
+
+	return d ? d->workflow : NULL;
+}
+
 bool definition_is_fetched(const struct definition *d)
 {
 	return d->workflow;

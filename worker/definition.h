@@ -47,6 +47,9 @@ void definition_leave(struct attempt *a);
 void definition_put(struct definition *d);
 
 bool definition_is_fetched(const struct definition *d);
+/* The definition of that digest if it is at hand, borrowed; else NULL. */
+const struct workflow *definition_known(struct definitions *s,
+					struct slice digest);
 /*
  * NULL if the workflow has no such step. Of <step>/<index> that of the items
  * of the step; *index is -1 for a step itself.

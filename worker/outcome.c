@@ -12,9 +12,8 @@ enum { DETAIL_SHOWN = 300 };
 const char *outcome_verb(enum verb verb)
 {
 	static const char *const verbs[VERB_COUNT] = {
-		[VERB_COMPLETE] = "complete",
-		[VERB_FAIL] = "fail",
-		[VERB_DEFER] = "defer",
+		[VERB_COMPLETE] = "complete", [VERB_FAIL] = "fail",
+		[VERB_DEFER] = "defer",       [VERB_SPAWN] = "spawn",
 		[VERB_RELEASE] = "release",
 	};
 
@@ -73,6 +72,10 @@ static void log_committed(const struct attempt *a, enum verb verb,
 		}
 		log_info("step put aside", &fields, "until %s",
 			 timestamp_format(a->end.when, time));
+		break;
+	case VERB_SPAWN:
+		log_info("step waits for a run", &fields, "%.*s of workflow %s",
+			 RUN_ID_LEN, told.data, a->step->performs);
 		break;
 	default:
 		log_info("step handed back", &fields, NULL);

@@ -181,6 +181,19 @@ void report_deferred(struct attempt *a, int64_t due_at, jv memo)
 	post(a, VERB_DEFER, at);
 }
 
+/* The id stands before the input, so that a repeat says the same one. */
+void report_spawned(struct attempt *a, struct slice input)
+{
+	struct buf *bytes = &outbox_of(a, VERB_SPAWN)->gathering.bytes;
+	size_t at = bytes->len;
+	char id[RUN_ID_LEN + 1];
+
+	run_id_new(0, id);
+	buf_add(bytes, id, RUN_ID_LEN + 1);
+	buf_add(bytes, input.data, input.len);
+	post(a, VERB_SPAWN, at);
+}
+
 void report_released(struct attempt *a)
 {
 	struct buf *bytes = &outbox_of(a, VERB_RELEASE)->gathering.bytes;
@@ -369,6 +382,25 @@ static void say_defer(struct outbox *o)
 		    o);
 }
 
+static void say_spawn(struct outbox *o)
+{
+	struct spawning s[REPORT_MAX];
+
+	for (size_t i = 0; i < o->said_count; i++) {
+		struct attempt *a = o->said[i];
+		struct slice bytes = bytes_of(o, a), input = bytes;
+
+		input.data += RUN_ID_LEN + 1;
+		input.len -= RUN_ID_LEN + 1;
+		s[i] = (struct spawning){.ref = a->ref,
+					 .child = bytes.data,
+					 .input = input,
+					 .deadline_ms = a->step->timeout_ms};
+	}
+	store_spawn(o->worker->store, o->worker->id, s, o->said_count, on_ended,
+		    o);
+}
+
 static void say_release(struct outbox *o)
 {
 	struct step_ref refs[REPORT_MAX];
@@ -380,9 +412,8 @@ static void say_release(struct outbox *o)
 }
 
 static void (*const say[VERB_COUNT])(struct outbox *o) = {
-	[VERB_COMPLETE] = say_complete,
-	[VERB_FAIL] = say_fail,
-	[VERB_DEFER] = say_defer,
+	[VERB_COMPLETE] = say_complete, [VERB_FAIL] = say_fail,
+	[VERB_DEFER] = say_defer,       [VERB_SPAWN] = say_spawn,
 	[VERB_RELEASE] = say_release,
 };
 

@@ -11,7 +11,14 @@
  * said, in calls of a bounded size, one after the other. So batches grow by
  * themselves while Redis is busy, and what waits is bounded by the slots.
  */
-enum verb { VERB_COMPLETE, VERB_FAIL, VERB_DEFER, VERB_RELEASE, VERB_COUNT };
+enum verb {
+	VERB_COMPLETE,
+	VERB_FAIL,
+	VERB_DEFER,
+	VERB_SPAWN,
+	VERB_RELEASE,
+	VERB_COUNT
+};
 
 #define REPORT_MAX 512            /* ends in one call */
 #define REPORT_SIZE_MAX (1 << 20) /* bytes in one call, but for a large one */
@@ -59,6 +66,8 @@ void report_skipped(struct attempt *a);
 void report_failed(struct attempt *a, const struct failure *f,
 		   int64_t delay_ms);
 void report_deferred(struct attempt *a, int64_t due_at, jv memo); /* owns */
+/* It waits for a run of its own. Copies input. */
+void report_spawned(struct attempt *a, struct slice input);
 void report_released(struct attempt *a);
 
 /* Ends that Redis has not confirmed; are_many: no more should come. */

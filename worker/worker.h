@@ -21,15 +21,15 @@ struct worker;
 struct kind {
 	/*
 	 * Begin, and return. MUST lead to exactly one attempt_done(),
-	 * attempt_failed() or attempt_deferred(), which MAY be called before
-	 * start returns. Reads a->params, a->memo; what lives longer than
-	 * this call it copies to a->arena or keeps in a->work.
+	 * attempt_failed(), attempt_deferred() or attempt_spawned(), which MAY
+	 * be called before start returns. Reads a->params, a->memo; what lives
+	 * longer than this call it copies to a->arena or keeps in a->work.
 	 */
 	void (*start)(struct attempt *a);
 
 	/*
 	 * End soon: time is over, the run was cancelled, or the worker
-	 * stops. MUST still lead to one of the three; what it says then is
+	 * stops. MUST still lead to one of the four; what it says then is
 	 * replaced by the reason of the stop. Called at most twice; the
 	 * second time means at once. NULL: the kind always ends in start().
 	 */
@@ -54,6 +54,12 @@ void attempt_failed_text(struct attempt *a, enum failure_class class, int code,
 			 const char *fmt, ...) PRINTF(4, 5);
 /* due_at: Redis' clock. Owns memo, which is for the next try; MUST be valid. */
 void attempt_deferred(struct attempt *a, int64_t due_at, jv memo);
+
+/*
+ * For kind workflow: the step waits for a run of its own, with that input,
+ * packed; it is copied.
+ */
+void attempt_spawned(struct attempt *a, struct slice input);
 
 /* On the way; each copies. They reach Redis with the next turn or second. */
 void attempt_log(struct attempt *a, struct slice bytes); /* last 64 KiB stay */

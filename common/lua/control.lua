@@ -1,4 +1,4 @@
--- Operators: cancel, retry, pause and resume; remove.lua has forget and drop,
+-- Operators: cancel and retry; remove.lua has forget, drop, pause and resume,
 -- fork.lua fork.
 
 local control = {}
@@ -74,7 +74,7 @@ local function steps_to_reset(of, from)
   first[#first + 1] = base or from
   local anew = steps_from(of, first)
   for name in pairs(anew) do
-    if record.read(of['step:' .. name]) == 'running' or
+    if run.is_at_work(of.graph.steps[name], of['step:' .. name]) or
         each.is_running(of, name) then
       complain('CONFLICT', 'step %s is still running: wait for its end', name)
     end
@@ -88,7 +88,7 @@ local function steps_to_reset(of, from)
   end
   for name, step_of in pairs(of.graph.steps) do
     local text = of['step:' .. name]
-    if run.is_left(step_of, text) and record.read(text) ~= 'running' then
+    if run.is_left(step_of, text) and not run.is_at_work(step_of, text) then
       reset[name] = true
     end
   end
@@ -112,6 +112,7 @@ local function reset_step(p, id, of, name, is_undone)
   if state == 'done' or is_undone or of['items:' .. name] then
     generation = generation + 1
     call('HDEL', p .. 'out:' .. id, name, '.memo:' .. name, '.last:' .. name)
+    child.let_go(p, id, name)
   end
   if state == 'failed' then
     call('HDEL', p .. 'out:' .. id, '.error:' .. name)
@@ -152,16 +153,17 @@ local function wait_again(p, id, of, names, reset, attempts)
 end
 
 -- A run that was final is running, in all indexes.
-local function reindex(p, id, state)
-  call('HDEL', p .. 'run:' .. id, 'finished_at')
+local function reindex(p, id, of, state)
+  call('HDEL', p .. 'run:' .. id, 'finished_at', 'revoked')
   call('ZREM', p .. 'finished', id)
   call('ZREM', p .. 'runs:' .. state, id)
   call('ZADD', p .. 'runs:running', 0, id)
+  child.place(p, id, of, 'running')
 end
 
 local function reopen(p, id, of, state, left, now)
   local key = p .. 'run:' .. id
-  reindex(p, id, state)
+  reindex(p, id, of, state)
   call('HSET', key, 'state', run_state.write('running', left, true))
   call('HDEL', key, 'reason', 'deadline_at')
   if of.graph.undo then
@@ -189,33 +191,22 @@ local function undo_again(p, id, of, state)
     names[#names + 1] = name
   end
   table.sort(names)
-  reindex(p, id, state)
+  reindex(p, id, of, state)
   local text = run_state.write('running', 0, true, 'draining')
   call('HSET', p .. 'run:' .. id, 'state', text, 'closing', state)
   run.close_further(batch, id, of.graph, state, text, clock())
   batch_end(batch)
-  return json.object('run', json.text(id), 'state', '"running"',
-    'steps', json.texts(names))
+  return names
 end
 
--- Tries a run again: its steps that aren't done or, with STEP, that step and
--- all behind it as well. RUN [STEP] [ONCE]. Returns JSON: run, state, steps.
--- Afterwards: the run is running, or done where nothing of what was left is
--- asked for any more; settled steps keep their checkpoints. One
--- in which something could not be undone goes on undoing, but with STEP.
-control.retry = once(function(p, args)
-  local id, from = args[1], optional(args, 2)
-  local of, state = get_run(p, id)
-  if state == 'running' then
-    complain('CONFLICT', 'run %s is still running', id)
-  elseif state == 'done' and not from then
-    complain('CONFLICT',
-      'run %s is done: name the step to run it again from', id)
-  end
+-- A run that is over is running again: its steps that aren't settled, or from
+-- one on. of: its fields, and `graph`. Returns the names of these steps, and
+-- the state that the run has then.
+function control.retry_run(p, id, of, state, from)
   if from then
     check_step(of, from)
   elseif undo.is_stuck(of) then
-    return undo_again(p, id, of, state)
+    return undo_again(p, id, of, state), 'running'
   end
   local reset, anew = steps_to_reset(of, from)
   local names, left = {}, 0
@@ -254,27 +245,24 @@ control.retry = once(function(p, args)
   left = step.begin_free(batch, id, of.graph,
     run_state.write('running', left, true), free, attempts, from, now)
   batch_end(batch)
-  return json.object('run', json.text(id), 'state',
-    left == 0 and '"done"' or '"running"', 'steps', json.texts(names))
-end)
+  return names, left == 0 and 'done' or 'running'
+end
 
-local function set_paused(p, queue, is_paused)
-  if not queue or call('SISMEMBER', p .. 'queues', queue) == 0 then
-    complain('ABSENT', 'there is no queue %s (see: treadle queues)',
-      queue or '')
+-- Tries a run again: its steps that aren't done or, with STEP, that step and
+-- all behind it as well. RUN [STEP] [ONCE]. Returns JSON: run, state, steps.
+-- Afterwards: the run is running, or done where nothing of what was left is
+-- asked for any more; settled steps keep their checkpoints. One
+-- in which something could not be undone goes on undoing, but with STEP.
+control.retry = once(function(p, args)
+  local id, from = args[1], optional(args, 2)
+  local of, state = get_run(p, id)
+  if state == 'running' then
+    complain('CONFLICT', 'run %s is still running', id)
+  elseif state == 'done' and not from then
+    complain('CONFLICT',
+      'run %s is done: name the step to run it again from', id)
   end
-  call(is_paused and 'SADD' or 'SREM', p .. 'paused', queue)
-  return json.object('queue', json.text(queue),
-    'paused', json.boolean(is_paused))
-end
-
--- Lets no step of a queue begin; running ones go on. QUEUE.
-function control.pause(p, args)
-  return set_paused(p, args[1], true)
-end
-
--- Ends a pause. QUEUE.
-function control.resume(p, args)
-  return set_paused(p, args[1], false)
-end
-
+  local names, state_now = control.retry_run(p, id, of, state, from)
+  return json.object('run', json.text(id), 'state', json.text(state_now),
+    'steps', json.texts(names))
+end)

@@ -6,9 +6,9 @@
 -- The files are joined in the order of the Makefile and read best in it:
 -- head, record, json, run, closing, undo; recent, submit; worker, step, take,
 -- settle, each, reopen, complete, cache, fail, release; timer, reclaim, blob;
--- once, control, signal, remove, fork, named; inspect, list, stats; mend, tidy;
--- register. docs/INTERNALS.md describes the keys, the states and who performs
--- which transition.
+-- once, control, child, family, signal, remove, fork, named; inspect, list,
+-- stats; mend, tidy; register. docs/INTERNALS.md describes the keys, the states
+-- and who performs which transition.
 --
 -- Rules. There is no rollback: a function reads its arguments and checks
 -- first, and writes last. TIME is asked once and passed down. Every loop has
@@ -87,10 +87,14 @@ local function call_many(command, key, between, list)
   end
 end
 
+-- Runs that other runs wait for: child.lua. Few runs do.
+local child = {}
+
 -- What one call gathers, to say it to Redis once, at the end: totals,
 -- acknowledged entries by queue, and runs that change their index.
 local function batch_new(p)
-  return { p = p, counts = {}, entries = {}, leaving = {}, finished = {} }
+  return { p = p, counts = {}, entries = {}, leaving = {}, finished = {},
+    kept = {} }
 end
 
 local function count(batch, name, increment)
@@ -150,19 +154,37 @@ local function with_score(score, ids)
   return list
 end
 
+-- Those whose time of keeping begins: a child is kept as long as its parent.
+local function not_kept(batch, ids)
+  if not next(batch.kept) then
+    return ids
+  end
+  local list = {}
+  for i = 1, #ids do
+    if not batch.kept[ids[i]] then
+      list[#list + 1] = ids[i]
+    end
+  end
+  return list
+end
+
 -- Runs that have finished leave the running ones. Whatever deadline they had
 -- is over.
 local function end_runs(batch, state, ids)
   local p = batch.p
   call_many('ZREM', p .. 'runs:running', nil, ids)
   call_many('ZADD', p .. 'runs:' .. state, nil, with_score('0', ids))
-  call_many('ZADD', p .. 'finished', nil, with_score(batch.finished_at, ids))
+  call_many('ZADD', p .. 'finished', nil, with_score(batch.finished_at,
+    not_kept(batch, ids)))
   drop_deadlines(p, ids)
   count(batch, RUNS[state], #ids)
 end
 
 local function batch_end(batch)
   local p = batch.p
+  if batch.finished_at and call('EXISTS', p .. 'children') == 1 then
+    child.settle_parents(batch)
+  end
   for queue, list in pairs(batch.entries) do
     local key = p .. 'queue:' .. queue
     call_many('XACK', key, GROUP, list)

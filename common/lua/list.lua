@@ -105,7 +105,7 @@ end
 -- One run as the list shows it; nil if it isn't of that state and workflow.
 local function listed(p, id, state, workflow)
   local v = call('HMGET', p .. 'run:' .. id, 'state', 'workflow',
-    'submitted_at', 'finished_at', 'reason', 'def')
+    'submitted_at', 'finished_at', 'reason', 'def', 'parent')
   if not v[1] or workflow and v[2] ~= workflow then
     return nil
   end
@@ -117,7 +117,8 @@ local function listed(p, id, state, workflow)
   return json.object('run', json.text(id), 'state', json.text(now_is),
     'workflow', json.text(v[2]), 'submitted_at', json.number(v[3]),
     'finished_at', json.number(v[4]), 'left', json.number(left),
-    'total', graph and json.number(graph.total), 'reason', v[5])
+    'total', graph and json.number(graph.total), 'reason', v[5],
+    'parent', json.text(v[7]))
 end
 
 -- The bounds that ages give: ids from `from` on, below `to`.
@@ -179,13 +180,16 @@ local function is_below(entry, other)
   return ms < other_ms or ms == other_ms and seq < other_seq
 end
 
--- The dead letters of one run below `to`, the newest first.
+-- The dead letters of one run, and of those that it performed, below `to`, the
+-- newest first.
 local function letters_of(p, id, to)
   local letters = {}
-  for field, entry in pairs((run.read(p, id))) do
-    if string.sub(field, 1, 5) == 'dead:' and
-        (to == '' or is_below(entry, to)) then
-      letters[#letters + 1] = call('XRANGE', p .. 'dead', entry, entry)[1]
+  for _, member in ipairs(child.family(p, id)) do
+    for field, entry in pairs((run.read(p, member))) do
+      if string.sub(field, 1, 5) == 'dead:' and
+          (to == '' or is_below(entry, to)) then
+        letters[#letters + 1] = call('XRANGE', p .. 'dead', entry, entry)[1]
+      end
     end
   end
   table.sort(letters, function(a, b) return is_below(b[1], a[1]) end)

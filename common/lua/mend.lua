@@ -60,6 +60,9 @@ function MENDS.step(batch, now, id, name)
     end
     run.schedule(p, id .. '/' .. name, text_of(now))
     return true
+  elseif child.is_waiting(step_of, text) then
+    of.queue = step_of.queue
+    return child.look_after(batch, id, name, of, now)
   elseif state == 'parked' then
     local waits = of['waits:' .. name]
     local due = waits and string.match(waits, '"until":(%d+)')
@@ -105,8 +108,13 @@ local function place_run(p, id, of, state, now)
     if not tonumber(of.finished_at) then
       call('HSET', p .. 'run:' .. id, 'finished_at', text_of(at))
     end
-    changed = changed + call('ZADD', p .. 'finished', 'CH', text_of(at), id)
+    if child.is_kept(p, id, of) then
+      changed = changed + call('ZREM', p .. 'finished', id)
+    else
+      changed = changed + call('ZADD', p .. 'finished', 'CH', text_of(at), id)
+    end
   end
+  changed = changed + child.place(p, id, of, state)
   local deadline = state == 'running' and tonumber(of.deadline_at)
   if not deadline then
     return changed + call('ZREM', p .. 'delayed', id .. '/')
@@ -126,7 +134,7 @@ local function count_left(of, phase)
     local state = record.read(text)
     local is_left = run.is_left(step_of, text)
     if phase == 'draining' then
-      is_left = state == 'running'
+      is_left = run.is_at_work(step_of, text)
     elseif phase == 'undoing' then
       is_left = undo.is_left(step_of, text)
     elseif phase then

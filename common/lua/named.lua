@@ -49,6 +49,20 @@ named.apply = once(function(p, args)
     'before', json.text(before))
 end)
 
+-- The applied workflows that perform the one of that name.
+local function performed_by(p, name)
+  local found, names = {}, call('HGETALL', p .. 'named')
+  for i = 1, #names, 2 do
+    local performs = call('HGET', p .. 'def:' .. names[i + 1], 'performs')
+    if string.find(' ' .. (performs or '') .. ' ', ' ' .. name .. ' ', 1,
+        true) then
+      found[#found + 1] = names[i]
+    end
+  end
+  table.sort(found)
+  return found
+end
+
 -- Removes a name; its runs go on. NAME [ONCE]. Returns JSON: workflow,
 -- definition. Afterwards: nothing can be submitted by that name.
 named.unapply = once(function(p, args)
@@ -58,6 +72,11 @@ named.unapply = once(function(p, args)
     complain('ABSENT', 'no workflow "%s" is applied (see: treadle workflows)',
       name)
   end
+  local others = performed_by(p, name)
+  if others[1] then
+    complain('CONFLICT', 'workflow "%s" is performed by %s: remove that first',
+      name, table.concat(others, ', '))
+  end
   call('HDEL', p .. 'named', name)
   release(p, digest, (clock()))
   return json.object('workflow', json.text(name),
@@ -66,11 +85,16 @@ end)
 
 local function named_json(p, name, digest)
   local v = call('HMGET', p .. 'def:' .. digest, 'applied_at', 'steps',
-    'description')
+    'description', 'performs')
+  local performs = {}
+  for other in string.gmatch(v[4] or '', '%S+') do
+    performs[#performs + 1] = other
+  end
   local last = call('LINDEX', p .. 'recent:' .. name, -1)
   return json.object('workflow', json.text(name),
     'definition', json.text(digest), 'applied_at', json.number(v[1]),
     'steps', json.number(v[2]), 'description', json.text(v[3]),
+    'performs', json.texts(performs),
     'last_run', last and json.text(string.sub(last, -RUN_ID_LENGTH)))
 end
 

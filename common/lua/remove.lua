@@ -1,6 +1,8 @@
--- Operators, too: what they remove, forget and drop.
+-- Operators, too: what they remove, forget and drop; pause and resume.
 
--- Removes a finished run and all that is of it. RUN [ONCE]. Returns JSON: run.
+-- Removes a finished run and all that is of it, its children too, a hundred
+-- runs at most: what is left then goes after its time. RUN [ONCE]. Returns
+-- JSON: run.
 control.forget = once(function(p, args)
   local id = args[1]
   local state = call('HGET', p .. 'run:' .. (id or ''), 'state')
@@ -9,8 +11,10 @@ control.forget = once(function(p, args)
   elseif run_state.read(state) == 'running' then
     complain('CONFLICT', 'run %s is still running: cancel it first', id)
   end
-  local batch = batch_new(p)
-  run.remove(batch, id, clock())
+  local batch, now = batch_new(p), clock()
+  for _, other in ipairs(child.family(p, id)) do
+    run.remove(batch, other, now)
+  end
   batch_end(batch)
   return json.object('run', json.text(id))
 end)
@@ -35,4 +39,24 @@ control.drop = once(function(p, args)
   return json.object('entry', json.text(entry), 'run', json.text(of.run),
     'step', json.text(of.step))
 end)
+
+local function set_paused(p, queue, is_paused)
+  if not queue or call('SISMEMBER', p .. 'queues', queue) == 0 then
+    complain('ABSENT', 'there is no queue %s (see: treadle queues)',
+      queue or '')
+  end
+  call(is_paused and 'SADD' or 'SREM', p .. 'paused', queue)
+  return json.object('queue', json.text(queue),
+    'paused', json.boolean(is_paused))
+end
+
+-- Lets no step of a queue begin; running ones go on. QUEUE.
+function control.pause(p, args)
+  return set_paused(p, args[1], true)
+end
+
+-- Ends a pause. QUEUE.
+function control.resume(p, args)
+  return set_paused(p, args[1], false)
+end
 

@@ -47,6 +47,12 @@ function run.read(p, id)
   return of, fields
 end
 
+-- Whether a step is under way: nothing but its own end, or a stop, ends it.
+function run.is_at_work(of, text)
+  return string.sub(text or '', 1, 8) == 'running ' or
+    child.is_waiting(of, text)
+end
+
 -- Takes one live step out of wherever it is. Running ones are left alone
 -- unless stop_running: what they do is paid for, and kept for a retry.
 -- Returns whether it was running and now is told to stop.
@@ -54,8 +60,14 @@ function run.halt_step(batch, id, name, text, graph, now, stop_running)
   local p = batch.p
   local state, _, _, entry, worker, started = record.read(text)
   local ended = 'cancelled' .. string.sub(text, #state + 1)
+  local has_child = child.is_waiting(graph.steps[name], text)
   if state == 'ready' then
     finish_entry(batch, graph.steps[name].queue, entry)
+  elseif has_child and stop_running then
+    child.revoke(p, id, name, now)
+    call('HDEL', p .. 'run:' .. id, 'waits:' .. name)
+  elseif has_child then
+    return false
   elseif state == 'delayed' or state == 'parked' then
     call('ZREM', p .. 'delayed', id .. '/' .. name)
     call('HDEL', p .. 'run:' .. id, 'waits:' .. name)
@@ -69,7 +81,7 @@ function run.halt_step(batch, id, name, text, graph, now, stop_running)
     return false
   end
   call('HSET', p .. 'run:' .. id, 'step:' .. name, ended)
-  return state == 'running'
+  return state == 'running' or has_child
 end
 
 local function halt_steps(batch, id, fields, graph, now, stop_running)
@@ -85,11 +97,13 @@ local function halt_steps(batch, id, fields, graph, now, stop_running)
   return stopped
 end
 
-local function count_running(fields)
+-- Steps that run, and those whose children do.
+local function count_running(fields, graph)
   local running = 0
   for i = 1, #fields, 2 do
-    if string.sub(fields[i], 1, 5) == 'step:' and
-        string.sub(fields[i + 1], 1, 8) == 'running ' then
+    local name = string.match(fields[i], '^step:(.+)$')
+    if name and graph.steps[name] and run.is_at_work(graph.steps[name],
+        fields[i + 1]) then
       running = running + 1
     end
   end
@@ -112,8 +126,8 @@ function run.stop(batch, id, graph, state, reason, now, stop_running)
   local stopped = halt_steps(batch, id, fields, graph, now, stop_running)
   local _, left, is_again, phase = run_state.read(of.state)
   if not phase and (graph.closing or graph.undo and graph.undo[state]) then
-    run.close(batch, id, graph, state, reason, count_running(fields) - stopped,
-      is_again, now)
+    run.close(batch, id, graph, state, reason, count_running(fields, graph) -
+      stopped, is_again, now)
     return stopped
   end
   call('HSET', p .. 'run:' .. id, 'reason', reason)
@@ -141,11 +155,19 @@ function run.reason(class, name, detail)
     'detail', json.text(detail))
 end
 
--- Lists a definition as unused, or not any more: by that sweep goes, a day
--- later. It is used by runs, and by the name that it has.
-function run.list_definition(p, digest, now)
+-- Whether a definition is used: by runs, by the name that it has, by others
+-- that perform it.
+function run.is_definition_used(p, digest)
   local v = call('HMGET', p .. 'def:' .. digest, 'runs', 'applied_at')
-  if not v[1] or tonumber(v[1]) > 0 or v[2] then
+  return v[1] and tonumber(v[1]) > 0 or v[2] ~= false or
+    call('EXISTS', p .. 'callers:' .. digest) == 1
+end
+
+-- Lists a definition as unused, or not any more: by that sweep goes, a day
+-- later.
+function run.list_definition(p, digest, now)
+  if run.is_definition_used(p, digest) or
+      call('EXISTS', p .. 'def:' .. digest) == 0 then
     return call('ZREM', p .. 'definitions', digest) > 0
   end
   return call('ZADD', p .. 'definitions', 'NX', text_of(now), digest) > 0
@@ -182,6 +204,7 @@ function run.remove(batch, id, now)
   if of.blobs then
     run.release_blobs(p, id, now)
   end
+  child.orphan_all(p, of)
   call('DEL', p .. 'run:' .. id, p .. 'out:' .. id, p .. 'log:' .. id)
   call('ZREM', p .. 'finished', id)
   if of.key then

@@ -4,6 +4,47 @@ local submit = {}
 
 do -- what has a name below is of this file alone
 
+local LEVELS_MAX = 8 -- of workflows that perform others
+
+-- The definitions that one performs, each once.
+local function performed_by(graph)
+  local found, list = {}, {}
+  for _, of in pairs(graph.performs and graph.steps or {}) do
+    local digest = of.definition
+    if digest and not found[digest] then
+      found[digest], list[#list + 1] = true, digest
+    end
+  end
+  return list
+end
+
+-- How many levels of workflows a definition has: 1 if it performs none. Those
+-- it performs are stored, or among `levels`.
+local function level_of(p, graph, levels)
+  local level = 1
+  for _, digest in ipairs(performed_by(graph)) do
+    local of = levels[digest] or call('HGET', p .. 'def:' .. digest, 'levels')
+    if not of then
+      complain('ABSENT', 'workflow %s performs definition %s, which is not ' ..
+        'stored', graph.name, digest)
+    end
+    level = math.max(level, 1 + tonumber(of))
+  end
+  if level > LEVELS_MAX then
+    complain('INPUT', 'workflow %s performs others in %d levels, more than %d',
+      graph.name, level, LEVELS_MAX)
+  end
+  return level
+end
+
+-- A definition is gone: what it performed may be unused.
+function submit.release_performed(p, digest, graph, now)
+  for _, other in ipairs(performed_by(graph)) do
+    call('SREM', p .. 'callers:' .. other, digest)
+    run.list_definition(p, other, now)
+  end
+end
+
 -- Stores a definition, unless it is there. Returns whether it was.
 function submit.store_definition(p, digest, canonical, graph_bytes, now)
   local key = p .. 'def:' .. digest
@@ -13,22 +54,35 @@ function submit.store_definition(p, digest, canonical, graph_bytes, now)
   local graph = cmsgpack.unpack(graph_bytes)
   call('HSET', key, 'canonical', canonical, 'graph', graph_bytes,
     'name', graph.name, 'runs', 0, 'defined_at', now, 'steps', graph.total,
-    'description', graph.description or '')
+    'description', graph.description or '',
+    'levels', level_of(p, graph, {}),
+    'performs', table.concat(graph.performs or {}, ' '))
+  for _, other in ipairs(performed_by(graph)) do
+    call('SADD', p .. 'callers:' .. other, digest)
+    call('ZREM', p .. 'definitions', other)
+  end
   call('ZADD', p .. 'definitions', now, digest)
   call_many('SADD', p .. 'queues', nil, graph.queues)
   recent.count_definition(p, graph.name, 1)
   return false
 end
 
--- Stores a definition under its digest.
--- DIGEST CANONICAL GRAPH. Returns OK, or KNOWN if it was there.
--- Afterwards: runs of it can be submitted, for a day at least.
+-- Stores definitions under their digests, each behind those it performs.
+-- (DIGEST CANONICAL GRAPH)... Returns OK, or KNOWN if all were there.
+-- Afterwards: runs of them can be submitted, for a day at least.
 function submit.define(p, args)
-  if #args ~= 3 or args[1] == '' then
-    complain('USAGE', 'define takes DIGEST CANONICAL GRAPH')
+  local levels, now, are_known = {}, clock(), true
+  for i = 1, math.max(#args, 1), 3 do
+    if not args[i + 2] or args[i] == '' then
+      complain('USAGE', 'define takes (DIGEST CANONICAL GRAPH)...')
+    end
+    levels[args[i]] = level_of(p, cmsgpack.unpack(args[i + 2]), levels)
   end
-  return status(submit.store_definition(p, args[1], args[2], args[3],
-    (clock())) and 'KNOWN' or 'OK')
+  for i = 1, #args, 3 do
+    are_known = submit.store_definition(p, args[i], args[i + 1], args[i + 2],
+      now) and are_known
+  end
+  return status(are_known and 'KNOWN' or 'OK')
 end
 
 -- The answer for a run whose key of idempotency is known, or nil.
@@ -51,6 +105,9 @@ local function group_new(p, digest, now_text)
     definition.get(p, digest)
   if not graph then
     return false
+  elseif graph.unlinked then
+    complain('CONFLICT', 'workflow %s names workflows that it performs, not ' ..
+      'their definitions: treadle submit links it', graph.name)
   end
   local roots, fields = {}, { 'state', graph.begun, 'def', digest }
   for i = 1, #graph.roots do
@@ -165,6 +222,19 @@ local function end_group(batch, digest, group, now_text)
     count(batch, 'submitted', #ids)
   end
   call_many('ZADD', p .. 'runs:running', nil, with_score('0', ids))
+end
+
+-- Creates one run, for a step that waits for it. Returns whether its
+-- definition is stored.
+function submit.create_run(batch, digest, id, input, now)
+  local p, now_text = batch.p, text_of(now)
+  local group = group_new(p, digest, now_text)
+  if not group then
+    return false
+  end
+  create(p, group, id, p .. 'run:' .. id, input, '', group.graph.deadline, now)
+  end_group(batch, digest, group, now_text)
+  return true
 end
 
 -- Creates runs and puts their first steps on their queues.

@@ -109,6 +109,28 @@ function MENDS.definition(batch, now, digest, runs, submitted, removed)
   return run.list_definition(p, digest, now) or is_wrong
 end
 
+-- A run that is listed among the running children.
+function MENDS.child(batch, now, id)
+  local of = run.read(batch.p, id)
+  return child.place(batch.p, id, of,
+    of.state and run_state.read(of.state)) > 0
+end
+
+-- Whether a definition is listed as one that performs another.
+function MENDS.caller(batch, now, digest, caller)
+  local p = batch.p
+  local graph = call('EXISTS', p .. 'def:' .. caller) == 1 and
+    definition.get(p, caller)
+  local performs = false
+  for _, of in pairs(graph and graph.steps or {}) do
+    performs = performs or of.definition == digest
+  end
+  local changed = call(performs and 'SADD' or 'SREM', p .. 'callers:' .. digest,
+    caller)
+  run.list_definition(p, digest, now)
+  return changed > 0
+end
+
 -- The queues in which a worker holds entries, or nil for none.
 local function holds(p, id)
   local names, queues = call('SMEMBERS', p .. 'queues'), nil

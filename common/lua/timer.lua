@@ -55,13 +55,18 @@ local function come_due(batch, member, now)
   local p = batch.p
   local id = string.sub(member, 1, RUN_ID_LENGTH)
   local name = string.sub(member, RUN_ID_LENGTH + 2)
-  local v = call('HMGET', p .. 'run:' .. id, 'state', 'def', 'step:' .. name)
+  local v = call('HMGET', p .. 'run:' .. id, 'state', 'def', 'step:' .. name,
+    'revoked')
   local graph = v[1] and run_state.read(v[1]) == 'running' and
     definition.get(p, v[2])
   if not graph then
     return nil
   end
-  if name == '' then
+  if name == '' and v[4] then
+    run.stop(batch, id, graph, 'cancelled', run.reason('cancelled', nil,
+      'with ' .. v[4] .. ', which performed it'), now, true)
+    return nil
+  elseif name == '' then
     run.stop(batch, id, graph, 'failed', run.reason('deadline', nil,
       'the run exceeded its deadline'), now, true)
     count(batch, 'failures:deadline')
@@ -137,10 +142,12 @@ local function sweep_definitions(p, now, limit)
   local removed = 0
   for _, digest in ipairs(idle) do
     call('ZREM', p .. 'definitions', digest)
-    local v = call('HMGET', p .. 'def:' .. digest, 'runs', 'name', 'applied_at')
-    if v[2] and tonumber(v[1] or 0) <= 0 and not v[3] then
+    local graph = not run.is_definition_used(p, digest) and
+      definition.get(p, digest)
+    if graph then
       call('DEL', p .. 'def:' .. digest)
-      recent.count_definition(p, v[2], -1)
+      recent.count_definition(p, graph.name, -1)
+      submit.release_performed(p, digest, graph, now)
       removed = removed + 1
     end
   end

@@ -86,9 +86,15 @@ typedef void store_submit_fn(void *arg, const struct submitted *answers,
 void store_submit(struct store *s, const struct submission *subs, size_t count,
 		  int64_t deadline_ms, store_submit_fn *on_submitted,
 		  void *arg);
+/* Stores w, and before it its parts. */
 struct workflow;
 void store_define(struct store *s, const struct workflow *w,
 		  int64_t deadline_ms, store_done_fn *on_done, void *arg);
+/* Gives the canonical form, or an empty slice where it is unknown. */
+typedef void store_bytes_fn(void *arg, struct slice bytes,
+			    const struct redis_failure *failure);
+void store_definition(struct store *s, struct slice digest, int64_t deadline_ms,
+		      store_bytes_fn *on_bytes, void *arg);
 
 /*
  * answer is borrowed, and the invalid jv when err is not NULL. An error of

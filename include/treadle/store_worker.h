@@ -94,6 +94,16 @@ struct deferral {
 void store_defer(struct store *s, const char *worker, const struct deferral *d,
 		 size_t count, store_end_fn *on_ended, void *arg);
 
+/* The step waits for a run of its own: it is parked. */
+struct spawning {
+	struct step_ref ref;
+	const char *child;   /* the id of that run, which isn't there yet */
+	struct slice input;  /* msgpack; empty for none */
+	int64_t deadline_ms; /* of that run, besides its workflow's; 0: none */
+};
+void store_spawn(struct store *s, const char *worker, const struct spawning *sp,
+		 size_t count, store_end_fn *on_ended, void *arg);
+
 void store_release(struct store *s, const char *worker,
 		   const struct step_ref *refs, size_t count,
 		   store_end_fn *on_ended, void *arg);
@@ -136,11 +146,5 @@ typedef void store_beat_fn(void *arg, const struct beat *beat,
 void store_heartbeat(struct store *s, const char *worker, int64_t lease_ms,
 		     int64_t busy, const struct counter *counters, size_t count,
 		     store_beat_fn *on_beat, void *arg);
-
-/* Gives the canonical form, or an empty slice where it is unknown. */
-typedef void store_bytes_fn(void *arg, struct slice bytes,
-			    const struct redis_failure *failure);
-void store_definition(struct store *s, struct slice digest, int64_t deadline_ms,
-		      store_bytes_fn *on_bytes, void *arg);
 
 #endif

@@ -85,7 +85,7 @@ struct step {
 	struct template *cache_key; /* of that; NULL for none */
 
 	const char *queue;
-	int64_t timeout_ms; /* of one attempt */
+	int64_t timeout_ms; /* of one attempt; 0: none */
 	struct retry_policy retry;
 	int recoveries_max;
 
@@ -96,6 +96,10 @@ struct step {
 	size_t needs_count;
 	const int *next; /* the steps that need this one */
 	size_t next_count;
+
+	const char *performs;   /* the name of a workflow, or NULL */
+	const char *definition; /* the digest of that, or "": not linked */
+	int line;               /* where it is written, or 0 */
 
 	bool reads_input;
 	const int *reads; /* steps whose outputs the params read, ascending */
@@ -115,8 +119,11 @@ struct workflow {
 	/* The ends at which what was done is undone. */
 	bool is_undone_failed, is_undone_cancelled;
 
-	struct slice canonical; /* msgpack */
-	struct slice graph;     /* msgpack, for the library */
+	struct workflow **parts; /* linked: what its steps perform; owned */
+	size_t parts_count;      /* each after all that it performs itself */
+	const char *path;        /* where it is written, or "" */
+	struct slice canonical;  /* msgpack */
+	struct slice graph;      /* msgpack, for the library */
 	char digest[DIGEST_LEN + 1];
 };
 

@@ -71,9 +71,10 @@ static void check_totals(struct doctor *d)
 /* --- one definition ------------------------------------------------------ */
 
 /* Whether it is used, and so not to be listed as unused. */
-static bool is_used(const struct reply *of)
+static bool is_used(const struct reply *of, bool has_callers)
 {
-	return number(&of->items[0]) > 0 || of->items[1].type == REPLY_TEXT;
+	return number(&of->items[0]) > 0 || of->items[1].type == REPLY_TEXT ||
+	       has_callers;
 }
 
 /* a: its digest, or whatever it is named by; b: the name of its workflow */
@@ -84,6 +85,7 @@ static void judge_definition(struct errand *e, const struct reply *answers)
 	const struct reply *of = &answers[0];
 	bool is_listed = answers[1].type == REPLY_TEXT;
 	bool is_named = slice_equal(answers[3].text, e->a);
+	bool has_callers = answers[4].integer == 1;
 	bool is_there =
 		of->type == REPLY_ARRAY &&
 		(of->items[0].type == REPLY_TEXT || answers[2].integer == 1);
@@ -99,12 +101,12 @@ static void judge_definition(struct errand *e, const struct reply *answers)
 	else if (!is_there && is_listed)
 		finding(d, DEFINITION_UNLISTED, about,
 			"it is listed, but gone");
-	else if (is_there && is_used(of) == is_listed)
+	else if (is_there && is_used(of, has_callers) == is_listed)
 		finding(d, DEFINITION_UNLISTED, about,
-			"%.*s runs use it, it is %snamed, and it is %slisted "
-			"as unused",
+			"%.*s runs use it, it is %snamed, %s perform it, and "
+			"it is %slisted as unused",
 			TEXT(of->items[0].text), is_named ? "" : "not ",
-			is_listed ? "" : "not ");
+			has_callers ? "some" : "none", is_listed ? "" : "not ");
 	if (is_there &&
 	    !jv_object_has(jv_copy(d->uses),
 			   jv_string_sized(e->a.data, (int)e->a.len)))
@@ -141,7 +143,9 @@ void doctor_definition(struct doctor *d, struct slice id)
 	LOOK(d->reader, SLICE("HEXISTS"), errand_key(e, "def:", e->a),
 	     SLICE("graph"));
 	LOOK(d->reader, SLICE("HGET"), errand_key(e, "named", none), e->b);
+	LOOK(d->reader, SLICE("EXISTS"), errand_key(e, "callers:", e->a));
 	errand_send(e);
+	doctor_performed(d, id);
 }
 
 /* --- names --------------------------------------------------------------- */

@@ -81,6 +81,11 @@ void doctor_workflows_end(struct doctor *d);
 void doctor_recent(struct doctor *d, struct slice workflow);
 void doctor_holds(struct doctor *d, struct slice run);
 
+/* child.c: runs that others wait for; definitions that others perform. */
+void doctor_children(struct doctor *d);
+void doctor_callers(struct doctor *d, struct slice definition);
+void doctor_performed(struct doctor *d, struct slice definition);
+
 /* worker.c: workers and coordinators. */
 void doctor_workers(struct doctor *d);
 

@@ -77,7 +77,8 @@ bool exam_read_run(struct exam *e)
 	} fields[] = {{"def", &e->definition},
 		      {"key", &e->key},
 		      {"finished_at", &e->finished_at},
-		      {"deadline_at", &e->deadline_at}};
+		      {"deadline_at", &e->deadline_at},
+		      {"parent", &e->parent_step}};
 
 	e->is_state_readable = false;
 	for (size_t i = 0; i < countof(fields); i++)
@@ -93,6 +94,7 @@ bool exam_read_run(struct exam *e)
 		if (slice_is(name, "state"))
 			read_state(e, hash->items[i + 1].text);
 	}
+	e->parent = slice_cut(&e->parent_step, '/');
 	return true;
 }
 
@@ -220,10 +222,10 @@ static void read_items(struct items *items, struct slice text)
 static bool is_plain_field(struct slice name)
 {
 	static const char *const known[] = {
-		"state",       "workflow",    "def",  "submitted_at",
-		"finished_at", "deadline_at", "key",  "reason",
-		"input",       "closing",     "undo", "forked_from",
-		"no_cache",    "blobs",
+		"state",       "workflow",    "def",    "submitted_at",
+		"finished_at", "deadline_at", "key",    "reason",
+		"input",       "closing",     "undo",   "forked_from",
+		"no_cache",    "blobs",       "parent", "revoked",
 	};
 
 	for (size_t i = 0; i < countof(known); i++) {
@@ -259,8 +261,8 @@ static void read_step(struct exam *e, struct slice name, struct slice value)
 static void read_field(struct exam *e, struct slice name, struct slice value)
 {
 	static const char *const known[] = {
-		"step:",   "dead:", "again:",  "progress:", "cost:",
-		"caught:", "undo:", "cached:", "items:",    "waits:"};
+		"step:", "dead:",   "again:", "progress:", "cost:", "caught:",
+		"undo:", "cached:", "items:", "waits:",    "child:"};
 	bool is_known = is_plain_field(name);
 
 	for (size_t i = 0; !is_known && i < countof(known); i++)
@@ -273,6 +275,8 @@ static void read_field(struct exam *e, struct slice name, struct slice value)
 		read_items(&facts_of(e, name)->items, value);
 	else if (cut_prefix(&name, "waits:") && facts_of(e, name))
 		facts_of(e, name)->waits = value;
+	else if (cut_prefix(&name, "child:") && facts_of(e, name))
+		facts_of(e, name)->child = value;
 }
 
 static void read_letter(struct exam *e, struct slice name, struct slice value)

@@ -32,6 +32,9 @@ enum question_kind {
 	QUESTION_KEY,     /* HGET */
 	QUESTION_GRAPH,   /* definition: HGET */
 	QUESTION_ITEMS,   /* step: LLEN of its items, of their results */
+	QUESTION_CHILD,   /* run: HGET of its state */
+	QUESTION_PARENT,  /* run, step: HGET of its child */
+	QUESTION_LISTED,  /* run: HGET in children */
 };
 
 struct question {
@@ -84,7 +87,7 @@ struct step_facts {
 	bool has_record, has_output, is_unreadable;
 	int64_t left;               /* WAITING: needs, or -1 for all */
 	struct slice entry, worker; /* of its record */
-	struct slice letter;        /* that the run names */
+	struct slice letter, child; /* that the run names */
 	struct slice waits;         /* for what it is parked, JSON */
 	struct items items;
 };
@@ -108,6 +111,7 @@ struct exam {
 	bool is_state_readable;
 	int64_t left;
 	struct slice definition, key, finished_at, deadline_at;
+	struct slice parent, parent_step; /* that waits for it; or empty */
 	struct step_facts *steps; /* in the order of the plan; then the items */
 	size_t steps_count;
 	struct arena round;

@@ -221,4 +221,5 @@ void doctor_indexes(struct doctor *d)
 		    on_delayed);
 	doctor_walk(d, "HSCAN", doctor_key(d, arena, "keys", none), on_keys);
 	doctor_walk_stream(d, doctor_key(d, arena, "dead", none), on_letter);
+	doctor_children(d);
 }

@@ -98,6 +98,33 @@ static void judge_indexes(struct exam *e)
 	}
 }
 
+/* Whether the run that waited for it keeps it: it goes with that. */
+static bool is_kept(struct exam *e)
+{
+	const struct reply *child;
+
+	if (!e->parent.len)
+		return false;
+	child = exam_answer(e, QUESTION_PARENT, e->parent, e->parent_step);
+	return is_text(child) && slice_equal(child->text, e->id);
+}
+
+/* The running children are listed, with whose they are: "<run>/<step>". */
+static void judge_child(struct exam *e)
+{
+	const struct reply *listed;
+	struct slice parent = e->parent;
+
+	if (!e->parent.len)
+		return;
+	parent.len += 1 + e->parent_step.len; /* they stand together */
+	listed = exam_answer(e, QUESTION_LISTED, e->id, SLICE(""));
+	if (e->state == RUN_RUNNING && !slice_equal(listed->text, parent))
+		finding(e->doctor, CHILD_UNLISTED, ABOUT_RUN(e),
+			"its parent is %.*s, listed is \"%.*s\"", TEXT(parent),
+			TEXT(listed->text));
+}
+
 static void judge_times(struct exam *e)
 {
 	const struct reply *finished = &e->answers[ANSWER_FINISHED];
@@ -107,8 +134,15 @@ static void judge_times(struct exam *e)
 	if (is_running && (is_text(finished) || e->finished_at.len))
 		finding(e->doctor, FINISHED_WRONG, ABOUT_RUN(e),
 			"it is running, but is said to have finished");
-	else if (!is_running && (!is_text(finished) ||
-				 !slice_equal(finished->text, e->finished_at)))
+	else if (!is_running && is_kept(e) && e->finished_at.len) {
+		if (is_text(finished))
+			finding(e->doctor, FINISHED_WRONG, ABOUT_RUN(e),
+				"it is kept as long as run %.*s, but is in "
+				"finished",
+				TEXT(e->parent));
+	} else if (!is_running &&
+		   (!is_text(finished) ||
+		    !slice_equal(finished->text, e->finished_at)))
 		finding(e->doctor, FINISHED_WRONG, ABOUT_RUN(e),
 			"finished_at is %.*s, its score in finished %.*s",
 			TEXT(e->finished_at), TEXT(finished->text));
@@ -190,6 +224,26 @@ static void judge_placed(struct exam *e, size_t i)
 						      : entry.consumer));
 }
 
+/* It waits for a run of its own, which is under way. */
+static bool is_performing(const struct exam *e, size_t i)
+{
+	return e->steps[i].state == STEP_PARKED && e->plan->steps[i].performs;
+}
+
+static void judge_parked(struct exam *e, size_t i)
+{
+	struct slice child = e->steps[i].child;
+	const struct reply *state =
+		child.len ? exam_answer(e, QUESTION_CHILD, child, SLICE(""))
+			  : NULL;
+
+	if (is_performing(e, i) &&
+	    !(state && is_text(state) && slice_starts(state->text, "running ")))
+		finding(e->doctor, STEP_NOWHERE, about_step(e, i),
+			"parked, but its run %.*s is %s", TEXT(child),
+			state && is_text(state) ? "over" : "gone");
+}
+
 /*
  * Whether its run waits for it. In one that is closed that is what runs, then
  * what undoes, of which each has a record, and then the steps that are there
@@ -202,7 +256,7 @@ static bool is_left(const struct exam *e, size_t i)
 	bool is_open = !step_is_settled(state);
 
 	if (e->phase == PHASE_DRAINING)
-		return state == STEP_RUNNING;
+		return state == STEP_RUNNING || is_performing(e, i);
 	if (of->is_item)
 		return false;
 	if (e->phase == PHASE_UNDOING)
@@ -274,6 +328,7 @@ static void judge_combination(struct exam *e, size_t i)
 			      [STEP_FAILED] = ""},
 		[RUN_FAILED] = {[STEP_WAITING] = "",
 				[STEP_RUNNING] = "",
+				[STEP_PARKED] = "",
 				[STEP_DONE] = "",
 				[STEP_SKIPPED] = "",
 				[STEP_FAILED] = "",
@@ -364,6 +419,8 @@ static void judge_step(struct exam *e, size_t i)
 	judge_letter(e, i);
 	if (s->state == STEP_WAITING)
 		judge_waiting(e, i);
+	else if (is_performing(e, i))
+		judge_parked(e, i);
 	else if (s->state == STEP_DELAYED || s->state == STEP_PARKED)
 		judge_aside(e, i);
 	else if (s->state == STEP_READY || s->state == STEP_RUNNING)
@@ -423,6 +480,7 @@ void judge_run(struct exam *e)
 	}
 	judge_indexes(e);
 	judge_times(e);
+	judge_child(e);
 	judge_key(e);
 	if (e->plan)
 		judge_steps(e);

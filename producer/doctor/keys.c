@@ -18,6 +18,7 @@ enum owner {
 	OWNER_DEFINITION,
 	OWNER_WORKER,
 	OWNER_WORKFLOW,
+	OWNER_CALLERS,
 	OWNER_LEAD,  /* expires, by itself */
 	OWNER_PROBE, /* so does it */
 	OWNER_CACHE, /* and this must */
@@ -46,6 +47,8 @@ static const struct form {
 	{"recent:", "list", OWNER_WORKFLOW},
 	{"workflows", "hash", OWNER_NONE},
 	{"named", "hash", OWNER_NONE},
+	{"callers:", "set", OWNER_CALLERS},
+	{"children", "hash", OWNER_NONE},
 	{"queues", "set", OWNER_NONE},
 	{"paused", "set", OWNER_NONE},
 	{"definitions", "zset", OWNER_NONE},
@@ -200,6 +203,8 @@ static void take_key(struct page *p, struct slice key)
 		doctor_recent(d, rest);
 	else if (slice_starts(key, "blobs:"))
 		doctor_holds(d, rest);
+	else if (form->owner == OWNER_CALLERS)
+		doctor_callers(d, rest);
 }
 
 static void on_keys(struct doctor *d, const struct reply *items, size_t count)

@@ -111,6 +111,8 @@ static int read_steps(struct kept *k, jv steps)
 		step->is_undo = slice_is(when, "undo");
 		step->is_closing = when.len > 0 && !step->is_undo;
 		step->has_items = answer_has(m.items[i].value, "each");
+		step->performs =
+			answer_text(m.items[i].value, "definition").len > 0;
 	}
 	for (size_t i = 0; i < m.count && rc == 0; i++)
 		rc = read_needs(k, &k->plan.steps[i], m.items[i].value);

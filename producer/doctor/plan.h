@@ -18,6 +18,7 @@ struct plan_step {
 	bool is_undo;    /* it undoes the one that it needs, and only then */
 	bool has_items;  /* it is performed for each item of a list */
 	bool is_item;    /* it is such an item: not in the plan */
+	bool performs;   /* a workflow */
 };
 
 struct plan {

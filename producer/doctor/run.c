@@ -81,6 +81,8 @@ static void wish_for_step(struct wishes *w, size_t i)
 		return;
 	if (s->state == STEP_READY || s->state == STEP_RUNNING)
 		answer = wish(w, QUESTION_ENTRY, of->queue, s->entry);
+	else if (s->state == STEP_PARKED && s->child.len)
+		wish(w, QUESTION_CHILD, s->child, SLICE(""));
 	else if (step_is_timed(s))
 		wish(w, QUESTION_DELAYED, member_of(e, of->name), SLICE(""));
 	if (s->state == STEP_RUNNING)
@@ -96,10 +98,14 @@ static bool knows_enough(struct exam *e)
 	struct wishes w = {.exam = e, .is_complete = true};
 	size_t steps = e->plan ? e->steps_count : 0;
 
-	w.items = arena_calloc(&e->round, 4 * steps + 2, sizeof(*w.items));
+	w.items = arena_calloc(&e->round, 4 * steps + 4, sizeof(*w.items));
 	e->hint = 0;
 	if (e->key.len)
 		wish(&w, QUESTION_KEY, e->key, SLICE(""));
+	if (e->parent.len) {
+		wish(&w, QUESTION_PARENT, e->parent, e->parent_step);
+		wish(&w, QUESTION_LISTED, e->id, SLICE(""));
+	}
 	if (!e->plan)
 		wish(&w, QUESTION_GRAPH, e->definition, SLICE(""));
 	for (size_t i = 0; i < steps; i++)
@@ -150,6 +156,16 @@ static void ask_question(struct exam *e, struct question *q, size_t *at)
 		break;
 	case QUESTION_KEY:
 		LOOK(r, SLICE("HGET"), key(e, "keys", none), q->a);
+		break;
+	case QUESTION_CHILD:
+		LOOK(r, SLICE("HGET"), key(e, "run:", q->a), SLICE("state"));
+		break;
+	case QUESTION_PARENT:
+		LOOK(r, SLICE("HGET"), key(e, "run:", q->a),
+		     doctor_slice(&e->round, "child:", q->b));
+		break;
+	case QUESTION_LISTED:
+		LOOK(r, SLICE("HGET"), key(e, "children", none), q->a);
 		break;
 	case QUESTION_GRAPH:
 		LOOK(r, SLICE("HGET"), key(e, "def:", q->a), SLICE("graph"));

@@ -13,6 +13,9 @@ header() { sed -n "s/^# $1: //p" "$file"; } # WORD
 try_example() {
 	local name=${file##*/} ends run line
 	ends=$(header ends)
+	while read -r line; do
+		eval "treadle $line" >/dev/null || fail "$name: treadle $line"
+	done < <(header before)
 	run=$(treadle submit "$file") || fail "$name was not submitted"
 	while read -r line; do
 		eval "treadle ${line//RUN/$run}" >/dev/null ||

@@ -63,7 +63,7 @@ for name in book one; do
 		"$(treadle diff $name again.yaml) $(treadle apply again.yaml)" \
 		" $name: unchanged"
 done
-for file in "$ROOT"/config/workflows/*.yaml "$ROOT"/examples/shapes/{conditions,handlers,cleaning-up,undo}.yaml; do
+for file in "$ROOT"/config/workflows/*.yaml "$ROOT"/examples/shapes/{conditions,handlers,cleaning-up,undo,repeat}.yaml; do
 	treadle apply "$file" >/dev/null
 	name=$(sed -n 's/^name: //p' "$file")
 	treadle workflows "$name" >again.yaml
