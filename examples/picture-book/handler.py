@@ -91,8 +91,9 @@ def new_file(path):
   attempt tells what a dead one left from what a living one still writes.
   """
   folder, name = os.path.split(path)
-  clear_leftovers(folder, name)
-  fd, temporary = tempfile.mkstemp(prefix=f'{TEMPORARY}{name}-', dir=folder)
+  prefix = temporary_of(name)
+  clear_leftovers(folder, prefix)
+  fd, temporary = tempfile.mkstemp(prefix=prefix, dir=folder)
   try:
     with os.fdopen(fd, 'wb') as f:
       fcntl.flock(f, fcntl.LOCK_EX)
@@ -117,15 +118,24 @@ def new_file(path):
     os.close(fd)
 
 
-def clear_leftovers(folder, name):
+def temporary_of(name):
+  """How the names begin of what is to become the file `name`."""
+  return f'{TEMPORARY}{name}-'
+
+
+def clear_leftovers(folder, prefix=TEMPORARY):
+  """Removes temporary files whose writer is dead. Returns how many."""
+  removed = 0
   for entry in os.listdir(folder):
-    if not entry.startswith(f'{TEMPORARY}{name}-'):
+    if not entry.startswith(prefix):
       continue
     path = os.path.join(folder, entry)
     with contextlib.suppress(FileNotFoundError, BlockingIOError):
       with open(path, 'rb') as f:
         fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(path)
+        removed += 1
+  return removed
 
 
 def write_file(path, content):

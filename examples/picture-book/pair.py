@@ -3,7 +3,7 @@
 Pair: chooses the drawings of the book and gives each a photo and a caption.
 
 Request   {drawings, photos, pages_max, skip}
-Answer    {pairs, captions}
+Answer    {pairs}
 
 Writes nothing. The choice is for variety and never left to chance: one of each
 series (`hat_1`, `hat_2`) before a second one, spread evenly over the alphabet,
@@ -29,9 +29,8 @@ def pair(request):
     raise Failure(DATA, 'there is no photo to pair the drawings with')
   vivid = sorted(request['photos'], key=lambda p: (-p['vivid'], p['name']))
   photos = match(drawings, sorted(vivid[:len(drawings)], key=by_words))
-  pairs = [{'drawing': described(d), 'photo': described(p)}
-           for d, p in zip(drawings, photos)]
-  return {'pairs': pairs, 'captions': [p['drawing']['caption'] for p in pairs]}
+  return {'pairs': [{'drawing': described(d), 'photo': described(p)}
+                    for d, p in zip(drawings, photos)]}
 
 
 def words(name):

@@ -5,6 +5,7 @@ Verify: looks at the book as a reader would, and trusts no earlier step.
 Request   {book, sha256, pages, captions, work}
 Answer    {pages, paper, fonts, sha256}
 
+`captions` holds a {number, caption} for each page but the cover and the index.
 The book has the promised bytes and pages; each page is A4, shows its caption
 and its number, and is not blank; every font is embedded.
 """
@@ -70,10 +71,11 @@ def check_words(book, pages, captions):
   if len(captions) != pages - 2:
     raise Failure(DATA, f'{len(captions)} captions for {pages} pages: there '
                         'should be one for each but the cover and the index')
-  for number, caption in enumerate(captions, 1):
-    if ' '.join(caption.split()) not in texts[number]:
+  for page, promised in zip(texts[1:], captions):
+    number, caption = promised['number'], promised['caption']
+    if ' '.join(caption.split()) not in page:
       raise Failure(DATA, f'page {number} lacks its caption "{caption}"')
-    if str(number) not in texts[number].split():
+    if str(number) not in page.split():
       raise Failure(DATA, f'page {number} lacks its number')
 
 

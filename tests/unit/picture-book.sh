@@ -79,14 +79,35 @@ book() {
 	ingest "$1" "$2" >"$2/1" || return
 	jq --argjson n "$3" '{drawings, photos, pages_max: $n, skip: []}' \
 		"$2/1" | step pair >"$2/2" || return
-	jq --arg w "$2" '{pairs, title: "A test", work: $w}' "$2/2" |
-		step pages >"$2/3" || return
-	jq --arg w "$2" --slurpfile i "$2/1" \
-		'{pages, date: $i[0].newest, work: $w}' "$2/3" |
-		step assemble >"$2/4" || return
-	jq --arg w "$2" --slurpfile p "$2/2" \
-		'. + {captions: $p[0].captions, work: $w}' "$2/4" >"$2/verify"
-	step verify <"$2/verify" >"$2/5"
+	pages "$2" || return
+	bind "$2"
+}
+
+# page_request WORK NUMBER
+page_request() {
+	jq -c --arg w "$1" --argjson n "$2" '{pair: .pairs[$n - 1], number: $n,
+		of: .pairs | length, work: $w}' "$1/2"
+}
+
+# pages WORK: all of them
+pages() {
+	local n
+	for n in $(seq "$(jq '.pairs | length' "$1/2")"); do
+		page_request "$1" "$n" | step page >"$1/page-$n" || return
+	done
+}
+
+# bind WORK: the steps behind the pages, with those that were made
+bind() {
+	jq -s --arg w "$1" --slurpfile p "$1/2" \
+		'{pages: ., pairs: $p[0].pairs, title: "A test", work: $w}' \
+		"$1"/page-* | step cover >"$1/3" || return
+	jq --arg w "$1" --slurpfile i "$1/1" \
+		'{pages, date: $i[0].newest, work: $w}' "$1/3" |
+		step assemble >"$1/4" || return
+	jq --arg w "$1" --slurpfile p "$1/3" \
+		'. + {captions: $p[0].captions, work: $w}' "$1/4" >"$1/verify"
+	step verify <"$1/verify" >"$1/5"
 }
 
 # publish_request WORK OUT
@@ -221,7 +242,7 @@ else
 	skip="# SKIP tuxpaint-data is not installed"
 fi
 
-echo "1..49"
+echo "1..59"
 
 # The good path
 
@@ -229,13 +250,13 @@ ok "a folder of images becomes a book" book "$tmp/good" "$tmp/w1" 3
 ok "the book has cover, pages and index" \
 	test "$(jq .pages "$tmp/w1/5")" = 5
 ok "captions come from the names, one of each series first" \
-	jq -e '.captions == ["Big fish", "Hat", "Old moon star"]' "$tmp/w1/2"
+	jq -e '[.pairs[].drawing.caption] == ["Big fish", "Hat", "Old moon star"]' \
+	"$tmp/w1/2"
 ok "the same images make the same bytes" eval \
 	'book "$tmp/good" "$tmp/w2" 3 && cmp "$tmp/w1/book.pdf" "$tmp/w2/book.pdf"'
 ok "a step run again gives the same answer" eval \
 	'ingest "$tmp/good" "$tmp/w1" | cmp - "$tmp/w1/1" &&
-	jq --arg w "$tmp/w1" "{pairs, title: \"A test\", work: \$w}" \
-		"$tmp/w1/2" | step pages | cmp - "$tmp/w1/3"'
+	page_request "$tmp/w1" 2 | step page | cmp - "$tmp/w1/page-2"'
 ok "no step leaves temporary files" eval \
 	'! find "$tmp/w1" -name ".*" | grep .'
 ok "the book is published under the name wanted" eval \
@@ -353,6 +374,44 @@ ok "verify refuses paper that is not A4" eval \
 ok "verify refuses pages without captions" eval \
 	'with_book 595 842 5 | grep "lacks its caption"'
 
+# Pictures damaged after they were taken
+
+# damaged KIND HOW CODE: with the KIND of picture of page 2 so, there is no page
+damaged() {
+	local work=$tmp/w8 file
+	rm -rf "$work"
+	cp -r "$tmp/w1" "$work"
+	rm "$work"/pages/*-02.* "$work/page-2"
+	file=$work/ingest/$(jq -r --arg k "$1" '.pairs[1][$k].file' "$work/2")
+	case $2 in
+	noise) seq 1000 >"$file" ;;
+	half) truncate -s $(($(stat -c %s "$file") / 2)) "$file" ;;
+	gone) rm "$file" ;;
+	esac
+	answers "$(page_request "$work" 2)" page "$3" &&
+		[ ! -e "$work/pages/page-02.svg" ]
+}
+while read -r kind how code; do
+	ok "a $kind that is $how spoils its page for good" \
+		damaged "$kind" "$how" "$code"
+done <<'END'
+photo noise 65
+photo half 65
+photo gone 66
+drawing half 65
+END
+ok "the others make a book" bind "$tmp/w8"
+ok "it has a page less" jq -e '.pages == 4' "$tmp/w8/5"
+index_of() {
+	pdftotext -layout -f 4 "$1/book.pdf" - | tr -s ' '
+}
+ok "and keeps its numbers; the index tells which one is missing" eval \
+	'index_of "$tmp/w8" | grep -x "2 Hat not in this book" &&
+	index_of "$tmp/w8" | grep "^3 Old moon star .*sea.jpg"'
+ok "a book without any page is none" answers \
+	"$(jq -c --arg w "$tmp/w8" '{pages: [], pairs, title: "", work: $w}' \
+		"$tmp/w8/2")" cover 65
+
 # Publish, killed
 
 killed_half_way() {
@@ -390,6 +449,30 @@ killed_anywhere() {
 	done
 }
 ok "publish killed at any instant shows all or nothing" killed_anywhere
+
+tidy() { # WORK OUT
+	jq -nc --arg w "$1" --arg o "$2" \
+		'{file: "test.pdf", out: $o, work: $w}' | step tidy
+}
+tidies() {
+	local work=$tmp/w9 out=$tmp/out/tidy
+	mkdir "$out"
+	cp -r "$tmp/w1" "$work"
+	(cd "$work" && find . | sort) >"$tmp/before"
+	touch "$work/.part-book.pdf-x" "$work/pages/.part-art-01.png-x" \
+		"$work/ingest/.part-refused.json-x" "$out/.part-test.pdf-x" \
+		"$out/.part-other.pdf-x" "$out/.part-test.pdf-y" "$out/mine"
+	exec 9>"$out/.part-test.pdf-y"
+	flock 9
+	tidy "$work" "$out" | jq -e '.removed == 4' || return 1
+	exec 9>&-
+	(cd "$work" && find . | sort) | cmp - "$tmp/before" &&
+		[ "$(ls -A "$out" | xargs)" = \
+			".part-other.pdf-x .part-test.pdf-y mine" ]
+}
+ok "tidy removes what the dead have left half-made, and nothing else" tidies
+ok "where there is nothing there is nothing to tidy" eval \
+	'tidy "$tmp/no-work" "$tmp/no-out" | jq -e ".removed == 0"'
 
 changed() {
 	mkdir "$tmp/out/changed"

@@ -1,72 +1,83 @@
 # SPDX-License-Identifier: MIT
 """
-Pages: composes every page of the book as a drawing of its own.
+Page: composes one page of the book: a drawing, a photo, crayons in its colours.
 
-Request   {pairs, title, work}
-Answer    {pages}: the pages' file names in `work`/pages, in reading order
+Request   {pair, number, of, work}: the page is the `number`th `of` so many
+Answer    {number, file, caption, card}: the page's file in `work`/pages, and
+          {file, width, height} of its small picture for the cover, or null
 
-Lines and photos are pixels, all else is vectors and text. The photo lends the
-page its colours: the crayons beside it show what to look for.
+The photo lends the page its colours: the crayons beside it show what to look
+for. A picture that can't be decoded any more spoils this page, and no other.
 """
 import colorsys
 import io
 import os
-import textwrap
-from xml.sax.saxutils import escape
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 import handler
+from handler import DATA, NO_INPUT, Failure
+from paper import (CARD_H, CARD_W, CARDS, INK, MARGIN, PAGE_H, PAGE_W,
+                   PIXELS_PER_MM, QUIET, folder_of, frame, image, text,
+                   write_page)
 
-# Millimetres, unless they say otherwise: A4, upright.
-PAGE_W, PAGE_H, MARGIN = 210, 297, 15
-PIXELS_PER_MM = 300 / 25.4
+# Millimetres, unless they say otherwise.
 ART_W, ART_H, ART_PAD = 180, 166, 7
 PHOTO_W, PHOTO_H = 76, 57
 PHOTO_PIXELS = 600, 450
-CARD_W, CARD_H, CARDS = 84, 63, 6
 CRAYONS = 6
-FONT = "'Comic Neue', 'DejaVu Sans', sans-serif"
-INK, QUIET, LINE = '#2b2b33', '#6d6d7a', '#d9d9e0'
 
 
-def pages(request):
-  pairs = request['pairs']
+def compose(request):
+  pair, number = request['pair'], request['number']
   ingested = os.path.join(request['work'], 'ingest')
-  folder = handler.make_folder(os.path.join(request['work'], 'pages'))
-  names, cards = [], []
-  on_cover = {i * len(pairs) // CARDS for i in range(CARDS)}
+  folder = folder_of(request)
+  art = open_picture(ingested, pair['drawing'])
+  photo = cut(open_picture(ingested, pair['photo']), PHOTO_W / PHOTO_H)
+  art = fit(art, (ART_W - 2 * ART_PAD, ART_H - 2 * ART_PAD))
+  colours = palette(photo)
+  art_file, photo_file = f'art-{number:02}.png', f'photo-{number:02}.jpg'
+  write_picture(folder, art_file, art)
+  write_picture(folder, photo_file, photo)
+  card = None
+  if is_on_cover(number, request['of']):
+    card = write_card(folder, number, art, colours)
+  file = f'page-{number:02}.svg'
+  write_page(folder, file,
+             page(pair, number, art, art_file, photo_file, colours))
+  return {'number': number, 'file': file,
+          'caption': pair['drawing']['caption'], 'card': card}
 
-  for at, pair in enumerate(pairs):
-    number = at + 1
-    handler.progress(at / (len(pairs) + 2), f'page {number} of {len(pairs)}')
-    art = open_picture(ingested, pair['drawing'])
-    photo = cut(open_picture(ingested, pair['photo']), PHOTO_W / PHOTO_H)
-    art = fit(art, (ART_W - 2 * ART_PAD, ART_H - 2 * ART_PAD))
-    colours = palette(photo)
-    art_file, photo_file = f'art-{number:02}.png', f'photo-{number:02}.jpg'
-    write_picture(folder, art_file, art)
-    write_picture(folder, photo_file, photo)
-    write_page(folder, f'page-{number:02}.svg',
-               page(pair, number, art, art_file, photo_file, colours))
-    names.append(f'page-{number:02}.svg')
-    if at in on_cover:
-      card = fit(colour_in(art, bright(colours)), (CARD_W - 8, CARD_H - 8))
-      cards.append((f'card-{number:02}.png', card))
-      write_picture(folder, *cards[-1])
 
-  write_page(folder, 'cover.svg',
-             cover(request['title'], len(pairs), cards))
-  write_page(folder, 'index.svg', index(pairs))
-  return {'pages': ['cover.svg', *names, 'index.svg']}
+def is_on_cover(number, of):
+  return number - 1 in {i * of // CARDS for i in range(CARDS)}
+
+
+def write_card(folder, number, art, colours):
+  card = fit(colour_in(art, bright(colours)), (CARD_W - 8, CARD_H - 8))
+  file = f'card-{number:02}.png'
+  write_picture(folder, file, card)
+  return {'file': file, 'width': card.width, 'height': card.height}
 
 
 # Pictures
 
 def open_picture(folder, entry):
-  with Image.open(handler.inside(folder, entry['file'])) as picture:
-    picture.load()
-    return picture
+  path = handler.inside(folder, entry['file'])
+  try:
+    with open(path, 'rb') as f:
+      data = f.read()
+  except FileNotFoundError:
+    raise Failure(NO_INPUT, f'{path} is missing') from None
+  try:
+    with Image.open(io.BytesIO(data), formats=['PNG']) as picture:
+      picture.load()
+      return picture
+  except MemoryError:
+    raise
+  except Exception as e:
+    # There is no telling what a decoder says to bytes that are damaged.
+    raise Failure(DATA, f'{path} cannot be decoded: {e}') from None
 
 
 def write_picture(folder, name, picture):
@@ -204,36 +215,6 @@ def colour_in(art, colours):
 
 # Drawings
 
-def write_page(folder, name, body):
-  svg = (f'<svg xmlns="http://www.w3.org/2000/svg" '
-         f'width="{PAGE_W}mm" height="{PAGE_H}mm" '
-         f'viewBox="0 0 {PAGE_W} {PAGE_H}" font-family="{FONT}">\n'
-         f'<rect width="{PAGE_W}" height="{PAGE_H}" fill="#ffffff"/>\n'
-         + '\n'.join(body) + '\n</svg>\n')
-  handler.write_file(os.path.join(folder, name), svg.encode())
-
-
-def text(x, y, size, words, anchor='middle', fill=INK, weight='bold'):
-  return (f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size:.2f}" '
-          f'text-anchor="{anchor}" fill="{fill}" font-weight="{weight}">'
-          f'{escape(legible(words))}</text>')
-
-
-def legible(words):
-  """Without control characters, which XML cannot hold."""
-  return ''.join(c if c.isprintable() else ' ' for c in words)
-
-
-def image(name, x, y, w, h):
-  return (f'<image href="{name}" x="{x:.2f}" y="{y:.2f}" '
-          f'width="{w:.2f}" height="{h:.2f}"/>')
-
-
-def frame(x, y, w, h, r, fill='none', stroke=LINE):
-  return (f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="{r}" '
-          f'fill="{fill}" stroke="{stroke}" stroke-width="0.7"/>')
-
-
 def crayon(x, y, colour, w=9, h=40):
   """A crayon that stands on y + h and points up."""
   r, g, b = colour
@@ -277,63 +258,5 @@ def page(pair, number, art, art_file, photo_file, colours):
   return body
 
 
-def cover(title, count, cards):
-  body = [f'<rect width="{PAGE_W}" height="{PAGE_H}" fill="#ffd45e"/>',
-          '<circle cx="20" cy="12" r="60" fill="#ffe08a"/>',
-          '<circle cx="205" cy="120" r="75" fill="#ffca3e"/>',
-          '<circle cx="10" cy="260" r="70" fill="#ffca3e"/>']
-  title = legible(title).strip() or 'My picture book'
-  lines = textwrap.wrap(title, max(18, len(title) // 3 + 6))[:3]
-  longest = max(len(line) for line in lines)
-  size = min(24, 320 / longest, 41 / len(lines))
-  y = 34 + size * (0.8 - len(lines) * 0.525)
-  body += [text(PAGE_W / 2, y + i * size * 1.05, size, line)
-           for i, line in enumerate(lines)]
-  pictures = '1 picture' if count == 1 else f'{count} pictures'
-  body.append(text(PAGE_W / 2, 66, 8.5, f'{pictures} to colour'))
-
-  top = 76 + (CARDS - len(cards)) // 2 * CARD_H / 2
-  tilts = (-3, 2.5, 2, -2.5, -2, 3)
-  for i, (name, card) in enumerate(cards):
-    row, column = divmod(i, 2)
-    alone = i == len(cards) - 1 and column == 0
-    x = (PAGE_W - CARD_W) / 2 if alone else 15 + column * (CARD_W + 12)
-    y = top + row * (CARD_H - 1.5)
-    w, h = card.width / PIXELS_PER_MM, card.height / PIXELS_PER_MM
-    body += [f'<g transform="rotate({tilts[i]} {x + CARD_W / 2} '
-             f'{y + CARD_H / 2}) translate({x} {y}) scale(0.93)">',
-             f'<rect x="1.2" y="1.6" width="{CARD_W}" height="{CARD_H}" '
-             'rx="4" fill="#b98a00" opacity="0.35"/>',
-             frame(0, 0, CARD_W, CARD_H, 4, '#ffffff', 'none'),
-             image(name, (CARD_W - w) / 2, (CARD_H - h) / 2, w, h), '</g>']
-
-  body += [text(MARGIN + 4, 281, 7, 'This book belongs to', 'start'),
-           f'<path d="M88 282 H{PAGE_W - MARGIN - 4}" stroke="{INK}" '
-           'stroke-width="0.6" stroke-dasharray="0.1 2" '
-           'stroke-linecap="round"/>']
-  return body
-
-
-def index(pairs):
-  step = min(9, 210 / len(pairs))
-  size = step * 0.55
-  body = [text(PAGE_W / 2, 34, 13, 'The pictures in this book')]
-  for i, pair in enumerate(pairs):
-    y = 54 + i * step
-    body += [
-      text(MARGIN + 10, y, size, str(i + 1), 'end', QUIET),
-      text(MARGIN + 14, y, size, pair['drawing']['caption'], 'start'),
-      text(PAGE_W - MARGIN, y, size * 0.72, short(pair['drawing']['name'])
-           + ' · ' + short(pair['photo']['name']), 'end', QUIET, 'normal'),
-    ]
-  body.append(text(PAGE_W / 2, PAGE_H - 8, 4.2, 'Made step by step, with '
-                   'Treadle', fill=QUIET, weight='normal'))
-  return body
-
-
-def short(name):
-  return name if len(name) <= 40 else '…' + name[-39:]
-
-
 if __name__ == '__main__':
-  handler.run(pages)
+  handler.run(compose)
