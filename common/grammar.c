@@ -170,6 +170,57 @@ static jv find_last(jv steps, bool with_closing)
 	return jv_keys(last);
 }
 
+struct output_needs {
+	jv steps, needs;
+};
+
+static void on_output_reads(void *arg, const char *name)
+{
+	struct output_needs *o = arg;
+	jv step = name ? value_get(o->steps, name) : jv_invalid();
+	bool is_new = jv_is_valid(step) && !is_closing(step);
+
+	jv_free(step);
+	jv_array_foreach (o->needs, i, need) {
+		is_new = is_new && strcmp(jv_string_value(need), name) != 0;
+		jv_free(need);
+	}
+	if (is_new)
+		o->needs = jv_array_append(o->needs, jv_string(name));
+}
+
+static bool has_branches(jv steps) /* some step may be skipped */
+{
+	bool has = false;
+
+	jv_object_foreach (steps, name, step) {
+		has = has || jv_object_has(jv_copy(step), jv_string("if")) ||
+		      jv_object_has(jv_copy(step), jv_string("on_error"));
+		jv_free(name);
+		jv_free(step);
+	}
+	return has;
+}
+
+/*
+ * What the output needs, in order: the last steps. Where these may all be
+ * skipped also what it reads: else it would be skipped with them.
+ */
+static jv find_output_needs(const struct grammar *g, jv steps)
+{
+	struct output_needs o = {steps, find_last(steps, false)};
+	struct template *t =
+		has_branches(steps) ? template_new(g->output.value, false, NULL)
+				    : NULL;
+	bool reads_input;
+
+	if (!t)
+		return o.needs;
+	template_reads(t, on_output_reads, &o, &reads_input);
+	template_free(t);
+	return jv_sort(o.needs, jv_copy(o.needs));
+}
+
 /*
  * A run's output is the checkpoint of a last step. It waits where the first
  * of those before it waited: somebody takes steps from there.
@@ -177,7 +228,7 @@ static jv find_last(jv steps, bool with_closing)
 static int add_output(struct grammar *g, jv *steps)
 {
 	struct settings settings = g->defaults;
-	jv needs = find_last(*steps, false);
+	jv needs = find_output_needs(g, *steps);
 	jv name = jv_array_get(jv_copy(needs), 0);
 	jv before = jv_is_valid(name)
 			    ? jv_object_get(jv_copy(*steps), jv_copy(name))

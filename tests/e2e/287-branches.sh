@@ -57,6 +57,20 @@ everything_dies() {
 }
 keys() { sort -u "$ledger/$1.$run" | grep -c .; }
 
+cat >"$TREADLE_TEST_TMP/last.yaml" <<'YAML'
+name: last
+steps:
+  call:
+    pass: {value: well}
+    on_error: [{then: instead}]
+  instead: {needs: call, pass: {value: ill}}
+output: ${.steps.call.output}
+YAML
+run=$(treadle submit "$TREADLE_TEST_TMP/last.yaml")
+until_state "$run" done 60
+is 'what a run yields is not skipped with its last steps' \
+	"$(treadle status "$run" --json | jq -r .output)" well
+
 shut instead
 submit 65
 until_begun instead
