@@ -153,8 +153,13 @@ local function reclaim_all(p, now, limit, is_new)
   local lost = call('ZRANGE', p .. 'lost', 0, LOST_MAX - 1, 'WITHSCORES')
   local told, left = {}, limit
   for i = 1, #lost, 2 do
+    local forget_at = tonumber(lost[i + 1])
+    if forget_at > now + LINGER_MS then -- the clock has gone back since
+      forget_at = now + LINGER_MS
+      call('ZADD', p .. 'lost', text_of(forget_at), lost[i])
+    end
     local looked, news = reclaim_worker(p, lost[i], left, is_new[lost[i]],
-      tonumber(lost[i + 1]), now)
+      forget_at, now)
     told[#told + 1] = news
     left = left - looked
     if left <= 0 then

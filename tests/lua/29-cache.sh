@@ -34,7 +34,8 @@ is 'one that was there stays as it was' "$(call recall "$r" k1)" "$r/a x2"
 used=$(redis INFO memory | sed -n 's/^used_memory:\([0-9]*\).*/\1/p')
 redis CONFIG SET maxmemory $((used * 5 / 4)) >/dev/null
 wait_until '[ "$(keep k3 x3)" = FULL ]'
-is 'with little memory left nothing is kept' "$(redis EXISTS "$P:cache:k3")" 0
+is 'with little memory left nothing is kept' \
+	"$(keep k4 x4) $(redis EXISTS "$P:cache:k4")" 'FULL 0'
 is 'but found' "$(call recall "$r" k1)" "$r/a x2"
 redis CONFIG SET maxmemory 0 >/dev/null
 wait_until '[ "$(keep k3 x3)" = KEPT ]'

@@ -135,4 +135,12 @@ is 'who has the entry by rights that were rolled back is fenced' \
 is 'also when failing' "$(fail_step w2 -1)" FENCED
 is 'unlike its holder' "$(complete w78)" COMMITTED
 
+
+# The clock went back by years after this one was lost.
+register w99 >/dev/null
+redis ZREM "$P:workers" w99 >/dev/null
+redis ZADD "$P:lost" 99999999999999 w99 >/dev/null
+call reclaim c1 1000 100 >/dev/null
+ok 'who is lost is forgotten in seconds, not when the clock has caught up' \
+	[ "$(redis ZSCORE "$P:lost" w99)" -lt 99999999999999 ]
 done_testing

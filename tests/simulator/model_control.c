@@ -170,6 +170,7 @@ static void reset_step(struct model_run *r, int step)
 	s->recoveries = 0;
 	s->base = s->attempt;
 	s->is_again = s->is_again || s->attempt > 0 || s->generation > 0;
+	s->has_entry = false;
 	s->state = WAITING;
 }
 

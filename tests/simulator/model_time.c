@@ -266,8 +266,11 @@ void model_reclaim(struct model *m, const struct call *c, struct answer *a)
 	declare_lost(m, left);
 	count = gather_lost(m, lost);
 	for (int i = 0; i < count && left > 0; i++) {
-		int looked = reclaim_worker(m, lost[i], left);
+		int looked;
 
+		if (lost[i]->forget_at > m->now + LINGER_MS)
+			lost[i]->forget_at = m->now + LINGER_MS;
+		looked = reclaim_worker(m, lost[i], left);
 		if (looked == 0 && m->now >= lost[i]->forget_at)
 			model_forget_worker(lost[i]);
 		left -= looked;
