@@ -22,8 +22,8 @@ local function recover(batch, at, queue, now)
 end
 
 -- Puts one entry back in its queue under a new id, if it is still current.
--- Returns 'returned', 'recovered', 'dead' or nil; with is_lost an attempt
--- that had begun counts as a recovery.
+-- Returns 'returned' and the new entry, 'recovered', 'dead' or nil; with
+-- is_lost an attempt that had begun counts as a recovery.
 function step.put_back(batch, queue, entry, run_id, name, is_lost, now)
   local p = batch.p
   local v = call('HMGET', p .. 'run:' .. run_id, 'state', 'def',
@@ -50,9 +50,8 @@ function step.put_back(batch, queue, entry, run_id, name, is_lost, now)
   elseif is_lost and state == 'running' then
     return recover(batch, at, queue, now)
   end
-  run.requeue(p, run_id, name, queue,
+  return 'returned', run.requeue(p, run_id, name, queue,
     state == 'running' and attempt - 1 or attempt, recoveries)
-  return 'returned'
 end
 
 -- Hands steps back that were delivered, begun or not; no attempt and no
@@ -63,12 +62,18 @@ function step.release(p, args)
   check_items(args, 4)
   local now = clock()
   local batch = batch_new(p)
-  local answer = {}
+  local answer, made = {}, {}
   for i = 2, #args, 4 do
-    local done = step.put_back(batch, args[i], args[i + 1], args[i + 2],
-      args[i + 3], false, now)
+    local done, entry
+    -- What was made here is nobody's yet, though after a power cut its id may
+    -- be one that the caller has had.
+    if not made[args[i] .. '/' .. args[i + 1]] then
+      done, entry = step.put_back(batch, args[i], args[i + 1], args[i + 2],
+        args[i + 3], false, now)
+    end
     if done then
       count(batch, 'releases')
+      made[args[i] .. '/' .. (entry or '')] = true
     end
     answer[#answer + 1] = done and 'COMMITTED' or 'FENCED'
   end

@@ -35,6 +35,7 @@ function run.requeue(p, id, name, queue, attempt, recoveries)
     call('HEXISTS', p .. 'run:' .. id, 'again:' .. name) == 1
   call('HSET', p .. 'run:' .. id, 'step:' .. name,
     record.ready(attempt, recoveries, entry, has_more))
+  return entry
 end
 
 -- All fields of a run as a table, empty if there is none, and as a list.

@@ -65,4 +65,13 @@ is "who holds nothing leaves" "$(call leave w3)" OK
 call cancel "$u" enough >/dev/null
 is "his step is cancelled" "$(state_of "$u" a)" cancelled
 is "and no order waits for him" "$(redis EXISTS "$P:stop:w3")" 0
+
+# Ids may come again: the next one is known here.
+register w98 >/dev/null
+call submit "$(run_id 98)" one in '' 0 >/dev/null
+take w98
+redis XSETID "$P:queue:q" 9999999999999-5 >/dev/null
+is 'what is handed back is not handed back twice, by an id that comes again' \
+	"$(call release w98 q "$ENTRY" "$RUN" "$STEP" \
+		q 9999999999999-6 "$RUN" "$STEP" | xargs)" 'COMMITTED FENCED'
 done_testing
