@@ -3,7 +3,7 @@
 # Replies to what workers and producers say are lost, after it was done: all is done, and done once.
 . "$(dirname "$0")/lib.sh"
 
-CALLS='define submit register heartbeat take expand complete results recall remember hold collect fail defer release note leave definition version xreadgroup'
+CALLS='define submit register heartbeat take expand complete results recall remember hold spawn collect fail defer release note leave definition version xreadgroup'
 MANY=$((100 * SCALE))
 VIA_PROXY=yes
 WORKER_COUNT=16
@@ -19,7 +19,9 @@ printf '%s\n' 'expect once done' 'step once only - pass 3 3' \
 	'expect kept done' 'step kept only - pass 3 3' \
 	'expect big done' 'step big only - pass 3 3' \
 	'expect list done' 'step list each - each 3 3' \
-	'step list join each pass 3 3' >>"$ledgers/graph"
+	'step list join each pass 3 3' \
+	'expect outer done' 'step outer only - workflow 3 3' \
+	'expect inner done' 'step inner only - pass 3 3' >>"$ledgers/graph"
 
 # Another definition each time, so that it must be stored, and looked up.
 submit_once() {
@@ -62,6 +64,23 @@ submit_list() {
 	TREADLE_REDIS_TIMEOUT=60s treadle submit "$TREADLE_TEST_TMP/list.$lane.yaml"
 }
 
+# A workflow is performed as a step of another.
+apply_inner() {
+	cat >"$TREADLE_TEST_TMP/inner.yaml" <<-'YAML'
+		name: inner
+		steps: {only: {pass: {value: 1}}}
+	YAML
+	treadle apply "$TREADLE_TEST_TMP/inner.yaml"
+}
+submit_outer() {
+	cat >"$TREADLE_TEST_TMP/outer.$lane.yaml" <<-'YAML'
+		name: outer
+		steps: {only: {workflow: inner}}
+	YAML
+	TREADLE_REDIS_TIMEOUT=60s treadle submit "$TREADLE_TEST_TMP/outer.$lane.yaml"
+}
+
+ok 'the inner workflow is known' apply_inner
 # shellcheck disable=SC2086 # a list of words
 lose "$MANY" 50 $CALLS
 lose "$MANY" 70 register leave
@@ -69,6 +88,7 @@ provoke 8 define submit_once
 provoke 4 'recall remember' submit_kept
 provoke 4 hold submit_big
 provoke 4 'expand results' submit_list
+provoke 4 spawn submit_outer
 for i in $(counted 1000); do
 	[ "$(left $CALLS)" != 0 ] || break
 	if [ "$(left register leave release definition)" != 0 ]; then
