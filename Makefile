@@ -91,10 +91,9 @@ helper_bin := $(patsubst tests/helpers/%.c,$(OUT)/helpers/%, \
 	$(wildcard tests/helpers/*.c))
 storm_bin := $(addprefix $(OUT)/storm/,effect api stamp aof disk.so clock.so)
 lua_src := $(patsubst %,common/lua/%.lua,head record json run closing undo \
-	recent submit worker step take settle each reopen complete cache fail \
-	release timer reclaim blob once control child family signal remove fork \
-	named inspect \
-	list stats mend tidy register)
+	recent submit worker step take settle each tolerate reopen complete \
+	cache fail release timer reclaim blob once control child family signal \
+	remove fork named inspect list stats mend tidy register)
 lua_src := $(patsubst $(plant_file),$(OUT)/$(plant_file),$(lua_src))
 simulator_obj := $(call obj,$(wildcard tests/simulator/*.c))
 programs := $(addprefix $(OUT)/,treadle treadle-worker treadle-coordinator)

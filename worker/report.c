@@ -324,6 +324,8 @@ static void choose(struct outbox *o)
 	size_t size = 0;
 
 	while ((a = o->saying.attempts.first) && o->said_count < o->batch_max) {
+		if (a->index >= 0 && o->said_count >= REPORT_ITEMS_MAX)
+			break;
 		size += a->end.len;
 		if (o->said_count > 0 && size > REPORT_SIZE_MAX)
 			break;

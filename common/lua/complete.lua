@@ -150,6 +150,7 @@ function step.complete(p, args)
       done = done + 1
     end
   end
+  each.settle(offer)
   if done > 0 then
     count(batch, 'steps_done', done)
   end

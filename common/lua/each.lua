@@ -144,50 +144,74 @@ local function add_cost(key, name, item)
   call('HSET', key, 'cost:' .. name, cjson.encode(sum))
 end
 
--- An item has ended, well or as its workflow tolerates (how: done or failed).
--- at: id, graph, name, text (its record while it ran), run_text.
-function each.end_item(s, at, result, how)
-  local p, id, graph, item = s.p, at.id, at.graph, at.name
-  local key, of_item = p .. 'run:' .. id, graph.steps[item]
-  local name, of = of_item.base, graph.steps[of_item.base]
-  local c = read_counts(call('HGET', key, 'items:' .. name))
-  c[how] = c[how] + 1
-  call('LSET', each.list_key(p, 'results', id, name), each.index(item), result)
-  local attempt, recoveries = at.attempt, at.recoveries
-  if of_item.kind ~= 'pass' or of_item.rounds or attempt > 1 or recoveries > 0 then
-    forget_tries(p, id, item, attempt, recoveries)
-    add_cost(key, name, item)
-    call('HDEL', key, 'step:' .. item, 'progress:' .. item, 'cost:' .. item)
-  else
-    call('HDEL', key, 'step:' .. item)
+-- The items of a step that end in one call, whose counts are read once and
+-- written once: s.spreads has one such table for each step, in order.
+local function spread_of(s, at)
+  local item = at.graph.steps[at.name]
+  local spreads = list_of(s, 'spreads')
+  local handle = at.id .. '/' .. item.base
+  local of = spreads[handle]
+  if not of then
+    local key = s.p .. 'run:' .. at.id
+    of = { id = at.id, key = key, name = item.base, item = item,
+      counts = read_counts(call('HGET', key, 'items:' .. item.base)),
+      results = each.list_key(s.p, 'results', at.id, item.base), ended = 0 }
+    spreads[handle], spreads[#spreads + 1] = of, of
   end
-  local fields, is_last = {}, c.done + c.failed == c.total
-  if at.is_run_running then
-    c.is_again = select(3, run_state.read(at.run_text))
-    begin_items(p, id, name, of, c, BEGIN_NEXT, fields)
-  else
-    fields[1], fields[2] = 'items:' .. name, counts_text(c)
-  end
-  if is_last then
-    local text = call('HGET', key, 'step:' .. name)
-    local _, _, _, _, _, started = record.read(text)
-    call('HSET', p .. 'out:' .. id, name, cmsgpack.pack(c.total))
-    count(s.batch, 'steps_done')
-    s.is_open = false
-    call('HSET', key, unpack(fields))
-    return settle_step(s, id, key, graph, name,
-      record.ended('done', record.unspread(text), started, s.now),
-      at.run_text)
-  end
-  call('HSET', key, unpack(fields))
-  if at.phase == 'draining' then
-    run.close_step(s.batch, id, graph, item, at.run_text, s.now_text)
+  return of
+end
+
+-- The last item has ended: its step is done.
+local function end_spread(s, at, of)
+  local name, total = of.name, of.counts.total
+  local text = call('HGET', of.key, 'step:' .. name)
+  local _, _, _, _, _, started = record.read(text)
+  call('HSET', s.p .. 'out:' .. of.id, name, cmsgpack.pack(total))
+  call('HSET', of.key, 'items:' .. name, counts_text(of.counts))
+  count(s.batch, 'steps_done')
+  s.is_open, of.ended = false, 0
+  settle_step(s, of.id, of.key, at.graph, name,
+    record.ended('done', record.unspread(text), started, s.now), at.run_text)
+end
+
+-- Where items have ended, others begin: what end_item has left to be written.
+function each.settle(s)
+  for _, of in ipairs(s.spreads or {}) do
+    local at, c, fields = of.at, of.counts, {}
+    if of.ended > 0 and at.is_run_running then
+      c.is_again = select(3, run_state.read(at.run_text))
+      begin_items(s.p, of.id, of.name, at.graph.steps[of.name], c,
+        BEGIN_NEXT * of.ended, fields)
+      call_many('HSET', of.key, nil, fields)
+    elseif of.ended > 0 then
+      call('HSET', of.key, 'items:' .. of.name, counts_text(c))
+    end
+    of.ended = 0
   end
 end
 
-local function tolerated(of, c)
-  return of.each.tolerates or
-    math.floor(c.total * (of.each.tolerates_percent or 0) / 100)
+-- An item has ended, well or as its workflow tolerates (how: done or failed).
+-- at: id, graph, name, text (its record while it ran), run_text. settle() must
+-- follow in the same call.
+function each.end_item(s, at, result, how)
+  local of, item = spread_of(s, at), at.name
+  local c, key = of.counts, of.key
+  c[how], of.ended, of.at = c[how] + 1, of.ended + 1, at
+  call('LSET', of.results, each.index(item), result)
+  call('HDEL', key, 'step:' .. item)
+  local attempt, recoveries = at.attempt, at.recoveries
+  if of.item.kind ~= 'pass' or of.item.rounds or attempt > 1 or
+      recoveries > 0 then
+    forget_tries(s.p, of.id, item, attempt, recoveries)
+    add_cost(key, of.name, item)
+    call('HDEL', key, 'progress:' .. item, 'cost:' .. item)
+  end
+  if c.done + c.failed == c.total then
+    end_spread(s, at, of)
+  elseif at.phase == 'draining' then
+    each.settle(s)
+    run.close_step(s.batch, of.id, at.graph, item, at.run_text, s.now_text)
+  end
 end
 
 -- The items of a step that have a record, in order. `of` is the run.
@@ -205,19 +229,6 @@ local function live_items(of, graph, name)
   return names
 end
 
--- Takes the items of a step out of wherever they are, but for the one that
--- has ended. Returns the names of all.
-local function halt_items(batch, id, graph, name, but, now)
-  local of = run.read(batch.p, id)
-  local names = live_items(of, graph, name)
-  for _, item in ipairs(names) do
-    if item ~= but then
-      run.halt_step(batch, id, item, of['step:' .. item], graph, now, true)
-    end
-  end
-  return names
-end
-
 -- Items that had not ended are nothing any more.
 local function forget_items(p, id, names)
   local key, fields = p .. 'run:' .. id, {}
@@ -230,33 +241,6 @@ local function forget_items(p, id, names)
     forget_tries(p, id, item, attempt, recoveries)
   end
   call_many('HDEL', key, nil, fields)
-end
-
--- A running item that is not tried again. Its step goes on without it; or
--- fails, as its workflow provides for; or the run does.
-function step.give_up_item(batch, at, failure, now)
-  local p, graph = batch.p, at.graph
-  local key, name = p .. 'run:' .. at.id, graph.steps[at.name].base
-  local of = graph.steps[name]
-  local v = call('HMGET', key, 'items:' .. name, 'step:' .. name)
-  local c = read_counts(v[1])
-  if at.is_run_running and c.failed < tolerated(of, c) then
-    each.end_item(settling_new(batch, now, text_of(now)), at, FAILED ..
-      step.pack_failure(at, failure), 'failed')
-    count(batch, 'tolerated')
-  elseif at.is_run_running and step.provides_for(of, failure) then
-    local names = halt_items(batch, at.id, graph, name, at.name, now)
-    forget_items(p, at.id, names)
-    each.remove(p, at.id, name)
-    step.give_up(batch, step.held_by(at.id, name, graph,
-      record.unspread(v[2]), at.run_text), failure, now)
-  else
-    if at.phase == 'cleaning' then
-      halt_items(batch, at.id, graph, name, at.name, now)
-      run.halt_step(batch, at.id, name, v[2], graph, now, true)
-    end
-    run.bury(batch, at, failure, now)
-  end
 end
 
 -- The list of a step is complete, says its worker: its items begin.

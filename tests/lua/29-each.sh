@@ -71,6 +71,29 @@ call forget "$r" >/dev/null
 is 'nothing is left of a run that is forgotten' \
 	"$(redis KEYS "$P:*$r*" | xargs)" ''
 
+begin 11 plain a b c d e
+ends=()
+for i in 0 1; do
+	take w1
+	ends+=(q "$ENTRY" "$r" "$STEP" 1 "r$i" 0)
+done
+is 'items that end in one call, one said twice' \
+	"$(call complete w1 "${ends[@]}" "${ends[@]:0:7}" | tail -n +2 | xargs)" \
+	'COMMITTED COMMITTED DUPLICATE'
+is 'are counted once, and as many begin' "$(items), $(live)" \
+	'5 4 2 0, step:l/2 step:l/3'
+ends=()
+for i in 2 3; do
+	take w1
+	ends+=(q "$ENTRY" "$r" "$STEP" 1 "r$i" 0)
+done
+call complete w1 "${ends[@]}" >/dev/null
+take w1
+complete w1 r4 >/dev/null
+is 'to the last' "$(results), $(state_of "$r" b)" 'r0 r1 r2 r3 r4, ready'
+take w1
+complete w1 >/dev/null
+
 begin 2 plain
 is 'an empty list is done at once' "$(state_of "$r" l)" done
 take w1
