@@ -102,18 +102,24 @@ void redis_call(struct redis *r, struct command *c,
 
 /* --- answers ------------------------------------------------------------- */
 
+/*
+ * That the library is missing is mended here, and tells less than what may keep
+ * it from being mended.
+ */
 static void park(struct redis *r, struct call *call, struct slice text)
 {
+	bool is_passing = redis_refusal_is_passing(text);
 	int64_t now = clock_monotonic_ms();
 	struct error why;
 
 	redis_refusal_error(text, &r->url, &why);
-	if (redis_refusal_is_passing(text) &&
-	    (now >= r->refusal_quiet_until ||
-	     strcmp(why.text, r->refusal.text) != 0))
+	if (is_passing && (now >= r->refusal_quiet_until ||
+			   strcmp(why.text, r->refusal.text) != 0))
 		log_warn("call refused", NULL, "%s -- trying again", why.text);
-	r->refusal = why;
-	r->refusal_quiet_until = now + REFUSAL_QUIET_MS;
+	if (is_passing || now >= r->refusal_quiet_until) {
+		r->refusal = why;
+		r->refusal_quiet_until = now + REFUSAL_QUIET_MS;
+	}
 	call->resume_at = now + session_backoff_ms(call->tries++);
 	calls_push(&r->parked, call);
 	if (call->resume_at < r->resume_min)

@@ -190,6 +190,10 @@ static void on_version(void *arg, const struct reply *reply,
 	struct store *s = arg;
 	struct redis_failure explained;
 
+	if (failure && failure->cause != REDIS_STOPPED && s->is_loading) {
+		s->asks_again = true; /* what becomes of that tells more */
+		return;
+	}
 	if (failure) {
 		explained = *failure;
 		store_explain_failure(s, STORE_version, &explained);

@@ -202,8 +202,10 @@ static void on_failure(struct fetch *f, const struct redis_failure *failure)
 		return;
 	}
 	if (!f->is_refusal_told)
-		log_error("read refused", NULL, "%s; tried again each second",
-			  failure->error.text);
+		log_line(failure->error.kind == ERR_UNAVAILABLE ? LOG_WARN
+								: LOG_ERROR,
+			 "read refused", NULL, "%s; tried again each second",
+			 failure->error.text);
 	f->is_refusal_told = true;
 }
 

@@ -21,6 +21,9 @@ is 'also when it was lost' "$(run_state "$id")" running
 
 redis CONFIG SET maxmemory 1 >/dev/null
 refused 'out of memory' 6 '[mM]emory|OOM' treadle submit "$one"
+redis FUNCTION FLUSH >/dev/null
+refused 'no memory for the library' 6 'gave up.*memory is full' \
+	treadle list
 redis CONFIG SET maxmemory 0 >/dev/null
 
 redis CONFIG SET maxmemory-policy allkeys-lru >/dev/null
