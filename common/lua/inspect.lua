@@ -27,6 +27,7 @@ local function in_order(graph)
       end
     end
   end
+  graph.order = order
   return order
 end
 

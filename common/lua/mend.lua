@@ -128,14 +128,15 @@ end
 
 -- How many steps a run waits for; see closing.lua for one that is closed.
 local function count_left(of, phase)
+  if phase == 'draining' then
+    return run.count_running(of, of.graph)
+  end
   local left = 0
   for name, step_of in pairs(of.graph.steps) do
     local text = of['step:' .. name]
     local state = record.read(text)
     local is_left = run.is_left(step_of, text)
-    if phase == 'draining' then
-      is_left = run.is_at_work(step_of, text)
-    elseif phase == 'undoing' then
+    if phase == 'undoing' then
       is_left = undo.is_left(step_of, text)
     elseif phase then
       is_left = is_left and step_of.when ~= nil and state ~= 'dead'

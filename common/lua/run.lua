@@ -98,13 +98,13 @@ local function halt_steps(batch, id, fields, graph, now, stop_running)
   return stopped
 end
 
--- Steps that run, and those whose children do.
-local function count_running(fields, graph)
+-- Steps and items that run, and steps whose children do. of: the run.
+function run.count_running(of, graph)
   local running = 0
-  for i = 1, #fields, 2 do
-    local name = string.match(fields[i], '^step:(.+)$')
-    if name and graph.steps[name] and run.is_at_work(graph.steps[name],
-        fields[i + 1]) then
+  for field, text in pairs(of) do
+    local name = string.match(field, '^step:(.+)$')
+    if name and graph.steps[name] and
+        run.is_at_work(graph.steps[name], text) then
       running = running + 1
     end
   end
@@ -127,8 +127,8 @@ function run.stop(batch, id, graph, state, reason, now, stop_running)
   local stopped = halt_steps(batch, id, fields, graph, now, stop_running)
   local _, left, is_again, phase = run_state.read(of.state)
   if not phase and (graph.closing or graph.undo and graph.undo[state]) then
-    run.close(batch, id, graph, state, reason, count_running(fields, graph) -
-      stopped, is_again, now)
+    run.close(batch, id, graph, state, reason,
+      run.count_running(of, graph) - stopped, is_again, now)
     return stopped
   end
   call('HSET', p .. 'run:' .. id, 'reason', reason)

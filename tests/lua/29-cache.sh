@@ -22,6 +22,7 @@ is 'hits and misses are counted' \
 ok 'it ends by itself' [ "$(redis PTTL "$P:cache:k1")" -gt 0 ]
 like 'a span must be a number' "$(call remember k1 soon "$r" a x)" 'TTL_MS'
 like 'questions come in pairs' "$(call recall "$r")" 'RUN KEY'
+like 'what is to be kept comes in fives' "$(call remember k1 60000)" 'KEY TTL_MS'
 
 call submit no-cache "$(run_id 2)" one in '' 0 "$(run_id 3)" one in '' 0 >/dev/null
 is 'a run without the cache finds nothing' "$(call recall "$(run_id 2)" k1)" ''

@@ -77,6 +77,18 @@ apply v2 "$wordy" >/dev/null
 is 'and one whose definition somebody deleted, again' \
 	"$(redis HEXISTS "$P:def:v2" applied_at) $(unused v2)" '1 0'
 
+# --- one that performs another ---------------------------------------------------
+
+apply inner "$(jq -c '.name = "inner"' <<<"$flow")" >/dev/null
+apply outer "$(jq -c '.name = "outer" | .performs = ["inner"] |
+	.steps.a.definition = "inner"' <<<"$flow")" >/dev/null
+like 'one that another performs does not go' "$(call unapply inner 2>&1)" \
+	'^CONFLICT workflow "inner" is performed by outer: remove that first'
+is 'it is told who performs whom' \
+	"$(call workflows outer | query '.workflows[0].performs[]')" inner
+call unapply outer >/dev/null
+is 'after that it does' "$(call unapply inner | query .definition)" inner
+
 # --- bounds, damage ------------------------------------------------------------
 
 like 'a name needs a definition' "$(call apply '' x y 2>&1)" '^USAGE apply takes'

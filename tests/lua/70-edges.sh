@@ -146,4 +146,57 @@ is 'counted' "$(call stats | query '.runs.done > 0')" true
 redis HSET "$P:run:$u" def nothing >/dev/null
 refuses 'a run without its definition' '^ABSENT ' status "$u"
 is 'it is forgotten all the same' "$(call forget "$u" | query .run)" "$u"
+
+# Whose definition has been lost while a worker had it in hand.
+c=$(run_id 30)
+call submit "$c" one '' '' 0 >/dev/null
+read -r ENTRY RUN STEP < <(read_entry w1)
+redis HSET "$P:run:$c" def nothing >/dev/null
+is 'what is gone is not begun' "$(call take w1 q "$ENTRY" "$RUN" "$STEP" |
+	sed -n 2p) $(redis XLEN "$P:queue:q")" 'DROPPED 0'
+redis HSET "$P:run:$c" def one >/dev/null
+repaired 'once it is back it may begin' step "$c" a
+take w1
+redis HSET "$P:run:$c" def nothing >/dev/null
+is 'what is gone is not handed back' "$(call release w1 q "$ENTRY" "$RUN" "$STEP")" \
+	FENCED
+redis HSET "$P:run:$c" def one >/dev/null
+call forget "$c" >/dev/null 2>&1 || call cancel "$c" >/dev/null
+d=$(run_id 31)
+call submit "$d" chain '' '' 0 >/dev/null
+while [ "$RUN $STEP" != "$d a" ]; do take w1; done
+complete w1 x >/dev/null
+redis HSET "$P:run:$d" def nothing >/dev/null
+is 'a repeat is known without it' "$(complete w1 x)" DUPLICATE
+redis HSET "$P:run:$d" def chain >/dev/null
+call cancel "$d" >/dev/null
+
+# More definitions than are kept decoded, all of them in use.
+redis SET test:graph '' >/dev/null
+redis EVAL 'redis.call("SET", KEYS[1], cmsgpack.pack(cjson.decode(ARGV[1])))' 1 \
+	test:graph "$(graph 1 '["a"]' "\"a\":$(step '[]' '[]')")" >/dev/null
+bytes=$(redis --raw GET test:graph | head -c -1 | od -An -v -tx1 |
+	tr -d '\n' | sed 's/ /\\x/g')
+redis DEL test:graph >/dev/null
+for i in $(seq 500 799); do
+	printf 'FCALL treadle_define 1 %s d%d canonical "%s"\n' "$P" "$i" "$bytes"
+	printf 'FCALL treadle_submit 1 %s 01k0000000000000000000%d0 d%d "" "" 0\n' \
+		"$P" "$i" "$i"
+done >"$TREADLE_TEST_TMP/many"
+is 'three hundred definitions' "$(redis <"$TREADLE_TEST_TMP/many" |
+	grep -c CREATED)" 300
+many=01k0000000000000000000
+is 'all serve' "$(call status ${many}5000 | query .state) $(call status \
+	${many}7990 | query .state)" 'running running'
+is 'ten runs are found at most' "$(call find $many | query '.runs | length')" 10
+redis DEL "$P:queue:q" >/dev/null
+redis XGROUP CREATE "$P:queue:q" strangers 0 MKSTREAM >/dev/null
+is 'a group of strangers is not the workers'"'" "$(call queues |
+	query '.queues[0] | "\(.queue) \(.running)"')" 'q 0'
+
+# What Redis itself refuses is told as it says it.
+redis DEL "$P:counters" >/dev/null
+redis SET "$P:counters" text >/dev/null
+refuses 'a key of another type' 'WRONGTYPE' submit "$(run_id 32)" one '' '' 0
+redis DEL "$P:counters" >/dev/null
 done_testing
