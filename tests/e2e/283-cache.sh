@@ -2,24 +2,22 @@
 # SPDX-License-Identifier: MIT
 # The same work is not done twice: what it gave is kept, for whom it may be, while all processes die.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/acts.sh"
 
 export TREADLE_WORKER_LEASE=1s TREADLE_WORKER_CACHE_MAX=1KiB
 export TREADLE_SECRET_ONE=first-secret TREADLE_SECRET_TWO=second-secret
 start_redis --appendfsync always
 start_coordinator
 start_worker
-ledger=$TREADLE_TEST_TMP/ledger
-mkdir "$ledger"
-# A line for each performance; waits where its gate is shut; prints its number.
-cat >"$TREADLE_TEST_TMP/act" <<'SH'
+# Performs the act NAME and prints how often that was done, or does as MODE says.
+cat >"$TREADLE_TEST_TMP/count" <<'SH'
 #!/bin/sh
-echo "$TREADLE_IDEMPOTENCY_KEY" >>"$1/$2"
-while [ -e "$1/shut.$2" ]; do sleep 0.02; done
+"${0%/*}/act" "$1" "$2" >/dev/null
 case $3 in fail) exit 65 ;; large) head -c 2000 /dev/zero | tr '\0' x; exit ;; esac
-grep -c . "$1/$2"
+cat "$1/begun.$2".* | grep -c .
 SH
-chmod +x "$TREADLE_TEST_TMP/act"
-times() { cat "$ledger/$1" 2>/dev/null | grep -c .; } # NAME
+chmod +x "$TREADLE_TEST_TMP/count"
+times() { lines "$1" '*'; } # NAME
 
 # flow NAME CACHE ARGUMENT... : a workflow with a cached step in front.
 flow() {
@@ -32,14 +30,10 @@ flow() {
 		  call:
 		    cache: $2
 		    retry: {attempts: 1}
-		    exec: {command: ["$TREADLE_TEST_TMP/act", "$ledger"$arguments]}
+		    exec: {command: ["$TREADLE_TEST_TMP/count", "$ledger"$arguments]}
 		  after: {needs: call, pass: {value: "\${.steps.call.output}"}}
 		output: \${.steps.after.output}
 	YAML
-}
-submit() { # NAME [ARGUMENT...]
-	run=$(treadle submit "$TREADLE_TEST_TMP/$1.yaml" "${@:2}") ||
-		fail 'the run was not submitted'
 }
 gives() { # NAME OUTPUT SUBMISSION...: what a run of it yields
 	submit "${@:3}"
@@ -123,7 +117,7 @@ steps:
     for_each: [a, b, a]
     max_parallel: 1
     cache: 1h
-    exec: {command: ["$TREADLE_TEST_TMP/act", "$ledger", "item-\${.item}"]}
+    exec: {command: ["$TREADLE_TEST_TMP/count", "$ledger", "item-\${.item}"]}
 output: \${.steps.call.output}
 YAML
 gives 'items that are the same are done once' '[1,1,1]' list
@@ -132,20 +126,15 @@ gives 'and in another run never' '[1,1,1]' list
 is 'again' "$(times item-a) $(times item-b)" '1 1'
 
 flow dies 1h dies
-: >"$ledger/shut.dies"
+shut_gate dies
 submit dies
 wait_until '[ "$(times dies)" = 1 ]'
-crash "$WORKER"
-crash "$COORDINATOR"
-kill_redis
-restart_redis
-start_coordinator
-start_worker
+everything_dies
 wait_until '[ "$(times dies)" = 2 ]'
-rm "$ledger/shut.dies"
+open_gate dies
 until_state "$run" done 60
 gives 'what was recovered is known' 2 dies
-is 'and was done under one key' "$(sort -u "$ledger/dies" | grep -c .)" 1
+is 'and was done under one key' "$(keys dies '*')" 1
 
 stop "$WORKER"
 dies() { # POINT TIMES: a worker dies there; how often the work was done after all

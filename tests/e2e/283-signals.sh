@@ -29,19 +29,7 @@ steps:
   ask: {wait: {signal: go}}
 output: \${.steps.ask.output}
 YAML
-submit() { # FILE [ARGUMENT...]
-	run=$(treadle submit "$TREADLE_TEST_TMP/$1.yaml" "${@:2}") ||
-		fail "$1 was not submitted"
-}
 parked() { wait_until '[ "$(step_field "$run" ask state)" = parked ]'; }
-everything_dies() {
-	crash "$WORKER"
-	crash "$COORDINATOR"
-	kill_redis
-	restart_redis
-	start_coordinator
-	start_worker --worker-slots 1
-}
 output() { treadle status "$run" --output | jq -r .; }
 refused() { # NAME STATUS REGEX ARGUMENT...
 	local said status=0
@@ -99,12 +87,7 @@ refused 'one too late' 5 'has finished already' "$run" approve
 # The end of its patience, while nobody could see it pass
 submit ask -i patience=2s
 parked
-crash "$WORKER"
-crash "$COORDINATOR"
-kill_redis
-restart_redis
-start_coordinator
-start_worker
+everything_dies
 until_state "$run" done 60
 is 'a signal that does not come is a timeout' "$(output)" \
 	'signal approve did not come in time'

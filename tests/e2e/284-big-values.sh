@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Outputs too large for Redis are files that live as long as a run needs them, while all processes die.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/acts.sh"
 
 folder=$TREADLE_TEST_TMP/blobs
 mkdir "$folder"
@@ -11,13 +12,11 @@ export TREADLE_COORDINATOR_RETENTION_RUNS=1000
 start_redis --appendfsync always
 start_coordinator
 start_worker
-ledger=$TREADLE_TEST_TMP/ledger
-# make SEED BYTES: a line of the ledger, and so much of a text.
+# LEDGER SEED BYTES: performs the act of that name, and prints so much of a text.
 cat >"$TREADLE_TEST_TMP/make" <<'SH'
 #!/bin/sh
-echo "$1" >>"$3"
-while [ -e "$3.shut" ]; do sleep 0.02; done
-yes "$1" | tr -d '\n' | head -c "$2"
+"${0%/*}/act" "$1" "$2" >/dev/null
+yes "$2" | tr -d '\n' | head -c "$3"
 SH
 chmod +x "$TREADLE_TEST_TMP/make"
 cat >"$TREADLE_TEST_TMP/big.yaml" <<YAML
@@ -26,7 +25,7 @@ input: {type: object}
 steps:
   make:
     exec:
-      command: ["$TREADLE_TEST_TMP/make", "\${.input.seed}", "\${.input.bytes}", "$ledger"]
+      command: ["$TREADLE_TEST_TMP/make", "$ledger", "\${.input.seed}", "\${.input.bytes}"]
       output: text
   count:
     needs: make
@@ -40,21 +39,18 @@ cat >"$TREADLE_TEST_TMP/all.yaml" <<YAML
 name: all
 steps:
   make:
-    exec: {command: ["$TREADLE_TEST_TMP/make", whole, "3000", "$ledger"], output: text}
+    exec: {command: ["$TREADLE_TEST_TMP/make", "$ledger", whole, "3000"], output: text}
 output: \${.steps.make.output}
 YAML
 blobs() { find "$folder" -type f | grep -c .; }
-submit() { # SEED BYTES
-	run=$(treadle submit "$TREADLE_TEST_TMP/big.yaml" -i seed="$1" -i bytes="$2") ||
-		fail 'the run was not submitted'
-}
+make_big() { submit big -i seed="$1" -i bytes="$2"; } # SEED BYTES
 output() { ask status "$run" | jq -c "${1:-.output}"; }
 step() { ask status "$run" | jq -c --arg step "$1" ".steps[] | select(.step == \$step) | $2"; }
 
-submit abc 500
+make_big abc 500
 until_state "$run" done 60
 is 'a small output is in Redis' "$(blobs) $(output)" '0 500'
-submit abc 500000
+make_big abc 500000
 until_state "$run" done 60
 first=$run
 is 'a large one is a file' "$(blobs) $(output)" '1 500000'
@@ -69,7 +65,7 @@ is 'named by its content' "$(sha256sum <"$folder/${name:0:2}/${name:2:2}/$name" 
 is 'in Redis it is a reference' \
 	"$(redis --raw HGET "treadle:{0}:out:$run" make | tr -cd ' -~' | cut -c 2-)" \
 	"T$name 500005"
-submit abc 500000
+make_big abc 500000
 until_state "$run" done 60
 is 'the same output is the same file' "$(blobs) $(step make .blob)" "1 \"$name\""
 treadle forget "$first" >/dev/null
@@ -81,7 +77,7 @@ treadle forget "$run" >/dev/null
 wait_until '[ "$(blobs)" = 0 ]'
 ok 'it goes with the last one' true
 
-run=$(treadle submit "$TREADLE_TEST_TMP/all.yaml")
+submit all
 until_state "$run" done 60
 is 'the output of a run may be a blob' \
 	"$(treadle status "$run" --output | jq -r . | wc -c)" 3001
@@ -92,24 +88,18 @@ printf x >>"$(find "$folder" -type f)"
 like 'a damaged one is not given' "$(treadle status "$run" --output 2>&1)" damaged
 treadle forget "$run" >/dev/null
 
-: >"$ledger.shut"
-: >"$ledger"
-submit xyz 100000
-wait_until '[ -s "$ledger" ]'
-crash "$WORKER"
-crash "$COORDINATOR"
-kill_redis
-restart_redis
-start_coordinator
-start_worker
-wait_until '[ "$(grep -c . "$ledger")" = 2 ]'
-rm "$ledger.shut"
+shut_gate xyz
+make_big xyz 100000
+until_begun xyz
+everything_dies
+until_begun xyz 2
+open_gate xyz
 until_state "$run" done 60
 is 'when all die, it is recovered' "$(output) $(step pick .output)" '100000 "xyz"'
 stop "$WORKER"
 
 TREADLE_CRASH_AT=after-blob start_worker
-submit written 5000
+make_big written 5000
 wait_until '! is_running "$WORKER"'
 reap "$WORKER"
 start_worker
@@ -123,7 +113,7 @@ is 'nothing is left of any' "$(redis EXISTS 'treadle:{0}:blobs')" 0
 
 stop "$WORKER"
 TREADLE_BLOBS_FOLDER=/dev/null start_worker
-submit kept 5000
+make_big kept 5000
 until_state "$run" done 60
 is 'where the folder fails, the output is kept in Redis' \
 	"$(output) $(step make .blob)" '5000 null'
@@ -131,7 +121,7 @@ like 'as the log says' "$(log_of "$WORKER")" 'output kept in redis'
 stop "$WORKER"
 
 TREADLE_BLOBS_READ_MAX=1KiB start_worker
-submit much 5000
+make_big much 5000
 until_state "$run" failed 60
 is 'nobody reads more than he may' "$(step count .failure.class)" '"too_large"'
 doctor_says_well 'the doctor finds nothing wrong' --data

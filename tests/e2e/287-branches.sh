@@ -2,25 +2,12 @@
 # SPDX-License-Identifier: MIT
 # Conditions, handlers of failures and cleaning up, while worker, coordinator and Redis die.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/acts.sh"
 
 export TREADLE_WORKER_LEASE=1s
 start_redis --appendfsync always
 start_coordinator
 start_worker
-ledger=$TREADLE_TEST_TMP/ledger
-mkdir "$ledger"
-# A handler that leaves a line each time, and waits where its gate is shut.
-cat >"$TREADLE_TEST_TMP/act" <<'SH'
-#!/bin/sh
-echo "$TREADLE_IDEMPOTENCY_KEY" >>"$1/$2.$TREADLE_RUN"
-while [ -e "$1/shut.$2" ]; do sleep 0.02; done
-exit "${3:-0}"
-SH
-chmod +x "$TREADLE_TEST_TMP/act"
-act() { # NAME [STATUS]
-	printf 'exec: {command: ["%s/act", "%s", %s, "%s"]}' \
-		"$TREADLE_TEST_TMP" "$ledger" "$1" "${2:-0}"
-}
 cat >"$TREADLE_TEST_TMP/flow.yaml" <<YAML
 name: flow
 input: {type: object}
@@ -39,23 +26,6 @@ finally:
   clean: {$(act clean)}
 output: \${.steps.last.output}
 YAML
-shut() { : >"$ledger/shut.$1"; }
-open_gate() { rm "$ledger/shut.$1"; }
-lines() { cat "$ledger/$1.$run" 2>/dev/null | grep -c .; }
-until_begun() { wait_until "[ \$(lines $1) -ge ${2:-1} ]" 30; } # NAME [TIMES]
-submit() { # STATUS
-	run=$(treadle submit "$TREADLE_TEST_TMP/flow.yaml" -i status="$1") ||
-		fail 'the run was not submitted'
-}
-everything_dies() {
-	crash "$WORKER"
-	crash "$COORDINATOR"
-	kill_redis
-	restart_redis
-	start_coordinator
-	start_worker
-}
-keys() { sort -u "$ledger/$1.$run" | grep -c .; }
 
 cat >"$TREADLE_TEST_TMP/last.yaml" <<'YAML'
 name: last
@@ -71,8 +41,8 @@ until_state "$run" done 60
 is 'what a run yields is not skipped with its last steps' \
 	"$(treadle status "$run" --json | jq -r .output)" well
 
-shut instead
-submit 65
+shut_gate instead
+submit flow -i status=65
 until_begun instead
 everything_dies
 until_begun instead 2
@@ -84,8 +54,8 @@ is 'what was skipped never ran' "$(lines never)$(lines tell)$(lines undo)" 000
 is 'what was repeated had its key' "$(lines instead) $(keys instead)" '2 1'
 is 'it was cleaned up once' "$(lines clean)" 1
 
-shut clean
-submit 1
+shut_gate clean
+submit flow -i status=1
 until_begun clean
 is 'a run that cleans up is running' "$(run_state "$run")" running
 everything_dies
@@ -97,8 +67,8 @@ is 'whoever asked was told' "$(lines tell) $(lines undo)" '1 0'
 is 'cleaning up was repeated with its key' "$(lines clean) $(keys clean)" '2 1'
 is 'nothing behind it ran' "$(lines after)" 0
 
-shut after
-submit 0
+shut_gate after
+submit flow -i status=0
 until_begun after
 like 'an operator is told what cancelling does' \
 	"$(treadle cancel "$run" 2>&1)" 'cleans up'
@@ -111,8 +81,8 @@ until_state "$run" done 60
 is 'and goes on when it is retried' \
 	"$(step_field "$run" after state) $(lines clean)" 'done 2'
 
-shut clean
-submit 1
+shut_gate clean
+submit flow -i status=1
 until_begun clean
 treadle cancel "$run" >/dev/null 2>&1
 until_state "$run" cancelled 60

@@ -2,23 +2,12 @@
 # SPDX-License-Identifier: MIT
 # A step for each item of a list, while worker, coordinator and Redis die.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/acts.sh"
 
 export TREADLE_WORKER_LEASE=1s
 start_redis --appendfsync always
 start_coordinator
 start_worker --worker-exec-slots 4
-ledger=$TREADLE_TEST_TMP/ledger
-mkdir "$ledger"
-# A handler that leaves its key, waits where its gate is shut, and fails where
-# it is told to.
-cat >"$TREADLE_TEST_TMP/act" <<'SH'
-#!/bin/sh
-echo "$TREADLE_IDEMPOTENCY_KEY" >>"$1/$2"
-while [ -e "$1/shut.$2" ]; do sleep 0.02; done
-[ ! -e "$1/bad.$2" ] || exit 65
-echo "$2!"
-SH
-chmod +x "$TREADLE_TEST_TMP/act"
 cat >"$TREADLE_TEST_TMP/flow.yaml" <<YAML
 name: flow
 input: {type: object}
@@ -29,82 +18,63 @@ steps:
     for_each: \${.steps.list.output}
     max_parallel: 3
     tolerate: 1
-    exec: {command: ["$TREADLE_TEST_TMP/act", "$ledger", "\${.item}"]}
+    $(act '${.item}')
   sum: {needs: act, pass: {value: "\${.steps.act.output | map(. // \"-\")}"}}
 output: "\${.steps.sum.output | join(\" \")}"
 YAML
-shut() { : >"$ledger/shut.$1"; }
-open_gate() { rm "$ledger/shut.$1"; }
-bad() { : >"$ledger/bad.$1"; }
-good() { rm "$ledger/bad.$1"; }
-tries() { cat "$ledger/$1" 2>/dev/null | grep -c .; } # ITEM
-until_tried() { wait_until "[ \$(tries $1) -ge ${2:-1} ]" 30; } # ITEM [TIMES]
-submit() { # COUNT
-	rm -f "$ledger"/[0-9]*
-	run=$(treadle submit "$TREADLE_TEST_TMP/flow.yaml" -i count="$1") ||
-		fail 'the run was not submitted'
-}
 output() { treadle status "$run" --json | jq -r .output; }
 items() { treadle status "$run" --json | jq -c '.steps[1].items'; }
-everything_dies() {
-	crash "$WORKER"
-	crash "$COORDINATOR"
-	kill_redis
-	restart_redis
-	start_coordinator
-	start_worker --worker-exec-slots 4
-}
 
-submit 12
+submit flow -i count=12
 until_state "$run" done 60
 is 'outputs stand in the order of the items' "$(output)" \
-	'0! 1! 2! 3! 4! 5! 6! 7! 8! 9! 10! 11!'
+	'did 0 did 1 did 2 did 3 did 4 did 5 did 6 did 7 did 8 did 9 did 10 did 11'
 is 'status tells how many there were' "$(items)" \
 	'{"begun":12,"done":12,"failed":0,"total":12}'
 
-shut 4
-shut 5
-submit 12
-until_tried 4
-until_tried 5
+shut_gate 4
+shut_gate 5
+submit flow -i count=12
+until_begun 4
+until_begun 5
 wait_until '[ "$(items | jq .done)" = 10 ]'
 everything_dies
-until_tried 4 2
-until_tried 5 2
+until_begun 4 2
+until_begun 5 2
 open_gate 4
 open_gate 5
 until_state "$run" done 60
 is 'after a crash only what had not ended is performed again' \
-	"$(for i in 0 1 2 3 4 5 6; do printf '%s ' "$(tries $i)"; done)" \
+	"$(for i in 0 1 2 3 4 5 6; do printf '%s ' "$(lines $i)"; done)" \
 	'1 1 1 1 2 2 1 '
-is 'with the same key' "$(sort -u "$ledger/4" | grep -c .)" 1
+is 'with the same key' "$(keys 4)" 1
 is 'and all outputs are there' "$(output)" \
-	'0! 1! 2! 3! 4! 5! 6! 7! 8! 9! 10! 11!'
+	'did 0 did 1 did 2 did 3 did 4 did 5 did 6 did 7 did 8 did 9 did 10 did 11'
 
-bad 2
-submit 4
+break_act 2
+submit flow -i count=4
 until_state "$run" done 60
-is 'an item that fails is tolerated' "$(output)" '0! 1! - 3!'
-good 2
+is 'an item that fails is tolerated' "$(output)" 'did 0 did 1 - did 3'
+mend_act 2
 ok 'it can be performed again alone' treadle retry "$run" --from act/2
 until_state "$run" done 60
-is 'then it is there' "$(output)" '0! 1! 2! 3!'
-is 'the others were not performed again' "$(tries 0)$(tries 1)$(tries 3)" 111
+is 'then it is there' "$(output)" 'did 0 did 1 did 2 did 3'
+is 'the others were not performed again' "$(lines 0)$(lines 1)$(lines 3)" 111
 
-bad 1
-bad 3
-submit 6
+break_act 1
+break_act 3
+submit flow -i count=6
 until_state "$run" failed 60
 like 'more than what is tolerated is a dead letter' \
 	"$(treadle dead --run "$run")" 'act/[13]'
 like 'status names the item' "$(treadle status "$run")" 'act/[13]'
-good 1
-good 3
+mend_act 1
+mend_act 3
 ok 'the run can be retried' treadle retry "$run"
 until_state "$run" done 60
-like 'and goes on with what it has' "$(output)" '^0! (1!|-) 2! (3!|-) 4! 5!$'
+like 'and goes on with what it has' "$(output)" '^did 0 (did 1|-) did 2 (did 3|-) did 4 did 5$'
 
-submit 0
+submit flow -i count=0
 until_state "$run" done 60
 is 'an empty list gives an empty list' \
 	"$(treadle status "$run" --json | jq -c '.steps[1].output')" '[]'

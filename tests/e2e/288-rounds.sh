@@ -43,18 +43,6 @@ sed 's/>= .round/>= 4/' "$TREADLE_TEST_TMP/flow.yaml" \
 	>"$TREADLE_TEST_TMP/never.yaml"
 sed -i 's/>= .round/>= 3/' "$TREADLE_TEST_TMP/flow.yaml"
 lines() { cat "$ledger/act.$run" 2>/dev/null | grep -c "${1:-.}"; }
-submit() { # FILE [ARGUMENT...]
-	run=$(treadle submit "$TREADLE_TEST_TMP/$1.yaml" "${@:2}") ||
-		fail "$1 was not submitted"
-}
-everything_dies() {
-	crash "$WORKER"
-	crash "$COORDINATOR"
-	kill_redis
-	restart_redis
-	start_coordinator
-	start_worker --worker-slots 1
-}
 output() { treadle status "$run" --json | jq -c ".steps[0].output"; }
 
 submit flow

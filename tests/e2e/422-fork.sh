@@ -2,23 +2,12 @@
 # SPDX-License-Identifier: MIT
 # treadle fork: a new run that goes on from another one's step, once, whatever dies.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/acts.sh"
 
 export TREADLE_WORKER_LEASE=1s
 start_redis --appendfsync always
 start_coordinator
 start_worker
-ledger=$TREADLE_TEST_TMP/ledger
-: >"$ledger"
-cat >"$TREADLE_TEST_TMP/act" <<'SH'
-#!/bin/sh
-echo "$2 $TREADLE_RUN" >>"$1"
-while [ -e "$1.shut.$2" ]; do sleep 0.02; done
-[ -e "$1.broken.$2" ] && exit 65
-echo "$2"
-SH
-chmod +x "$TREADLE_TEST_TMP/act"
-act() { printf 'exec: {command: ["%s/act", "%s", "%s"]}' \
-	"$TREADLE_TEST_TMP" "$ledger" "$1"; }
 cat >"$TREADLE_TEST_TMP/flow.yaml" <<YAML
 name: flow
 input: {type: object, properties: {n: {type: integer, default: 7}}}
@@ -27,30 +16,24 @@ steps:
   draw: {$(act draw)}
   paint: {needs: draw, $(act paint)}
   ship: {needs: paint, $(act ship)}
-output: "\${.steps.draw.output} \${.steps.paint.output} \${.input.n}"
+output: "\${.steps.draw.output}, \${.steps.paint.output}, \${.input.n}"
 YAML
-lines() { grep -c "^$1 $2\$" "$ledger"; } # STEP RUN
 
-: >"$ledger.broken.ship"
-run=$(treadle submit "$TREADLE_TEST_TMP/flow.yaml" -i n=3)
+break_act ship
+submit flow -i n=3
 until_state "$run" failed 60
-rm "$ledger.broken.ship"
-: >"$ledger.shut.paint"
+mend_act ship
+shut_gate paint
 new=$(treadle fork "${run:0:25}" --from paint) || fail 'it was not forked'
-wait_until '[ "$(lines paint "$new")" = 1 ]'
+until_begun paint 1 "$new"
 is 'what was before is not done again' "$(lines draw "$new")" 0
 like 'status says where it comes from' "$(treadle status "$new")" \
 	"fork of +$run at paint"
-crash "$WORKER"
-crash "$COORDINATOR"
-kill_redis
-restart_redis
-start_coordinator
-start_worker
-rm "$ledger.shut.paint"
+everything_dies
+open_gate paint
 until_state "$new" done 60
 is 'it yields what both have done' "$(treadle status "$new" --json |
-	jq -r .output)" 'draw paint 3'
+	jq -r .output)" 'did draw, did paint, 3'
 is 'the other is as it was' "$(run_state "$run")" failed
 is 'as JSON' "$(treadle fork "$run" --from ship --json |
 	jq -r '"\(.forked_from) \(.step)"')" "$run ship"

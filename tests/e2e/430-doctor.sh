@@ -3,6 +3,7 @@
 # The doctor names each damage that is done to the data, and nothing else.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/cli.sh"
+. "$(dirname "$0")/doctor.sh"
 P='treadle:{0}'
 start_redis
 start_coordinator
@@ -53,27 +54,9 @@ touch "$files/gate"
 worker=$(redis ZRANGE "$P:workers" 0 0)
 redis ZADD "$P:workers" 9999999999999 "$worker" >/dev/null
 
-# Each damage is done to a copy: database 1 holds what was well.
-copy() { # FROM TO
-	redis -n "$2" FLUSHDB >/dev/null
-	redis -n "$1" EVAL "for _, key in ipairs(redis.call('KEYS', '*')) do
-		redis.call('COPY', key, key, 'DB', ARGV[1]) end" 0 "$2" >/dev/null
-}
-copy 0 1
-ids() { treadle doctor --data --json | jq -r '.id // empty' | sort -u | xargs; }
+keep
 is 'and so is what it leaves when it is killed' "$(ids)" ''
 
-# harm IDS COMMAND...: what the doctor finds after a command of redis-cli;
-# left IDS: and after it has mended what it can.
-harm() {
-	copy 1 0
-	redis "${@:2}" >/dev/null
-	is "${1:-nothing}: ${*:2:3}" "$(ids)" "$1"
-}
-left() {
-	treadle doctor --data --repair >"$files/repair" 2>&1
-	is "- mended, but for: ${*:-nothing}" "$(ids)" "${*}"
-}
 field() { redis HGET "$P:run:$1" "$2"; }
 entry_of() { field "$1" "step:$2" | cut -d ' ' -f 4; } # RUN STEP
 held=$(entry_of "$held_run" hold)
@@ -276,7 +259,7 @@ harm cache-endless SET "$P:cache:0" x
 left
 harm '' SET "$P:cache:0" x EX 1000
 
-copy 1 0
+restore
 redis ZREM "$P:runs:done" "$done" >/dev/null
 like 'a dry run says what would be mended' \
 	"$(treadle doctor --data --dry-run 2>/dev/null)" \

@@ -3,6 +3,7 @@
 # The doctor names each damage to names, to children, and to who performs whom, and mends it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/cli.sh"
+. "$(dirname "$0")/doctor.sh"
 P='treadle:{0}'
 start_redis
 start_coordinator
@@ -25,26 +26,8 @@ crash "$COORDINATOR"
 named() { redis HGET "$P:named" "$1"; } # NAME: the digest
 linked=$(redis HGET "$P:run:$run" def)
 
-# Each damage is done to a copy: database 1 holds what was well.
-copy() { # FROM TO
-	redis -n "$2" FLUSHDB >/dev/null
-	redis -n "$1" EVAL "for _, key in ipairs(redis.call('KEYS', '*')) do
-		redis.call('COPY', key, key, 'DB', ARGV[1]) end" 0 "$2" >/dev/null
-}
-copy 0 1
-ids() { treadle doctor --data --json | jq -r '.id // empty' | sort -u | xargs; }
+keep
 is 'a run that waits for another is well' "$(ids)" ''
-# harm IDS COMMAND...: what the doctor finds after a command of redis-cli;
-# left IDS: and after it has mended what it can.
-harm() {
-	copy 1 0
-	redis "${@:2}" >/dev/null
-	is "${1:-nothing}: ${*:2:3}" "$(ids)" "$1"
-}
-left() {
-	treadle doctor --data --repair >"$files/repair" 2>&1
-	is "- mended, but for: ${*:-nothing}" "$(ids)" "${*}"
-}
 
 page_digest=$(named page)
 harm named-wrong HDEL "$P:def:$page_digest" applied_at
@@ -74,7 +57,7 @@ harm caller-wrong DEL "$P:callers:$(redis HGET "$P:run:$short" def)"
 left
 harm step-nowhere HSET "$P:run:$run" child:page "$short"
 harm field-unknown HSET "$P:run:$run" child:nothing "$page"
-copy 1 0
+restore
 treadle cancel "$page" >/dev/null 2>&1
 redis HSET "$P:run:$run" step:page "$(redis -n 1 HGET "$P:run:$run" step:page)" >/dev/null
 redis XTRIM "$P:queue:default" MAXLEN 0 >/dev/null

@@ -45,7 +45,7 @@ failed=0	# how many of them were not ok
 has_plan=	# done_testing or skip_all was reached
 REDIS=		# pid of the server, empty while there is none
 WORKER= COORDINATOR= COORDINATOR_URL=	# the newest of each
-WORKERS=() COORDINATORS=()
+WORKERS=() COORDINATORS=() worker_arguments=()
 declare -A running=()	# pid to name, of all that was started and not reaped
 declare -A log_files=()	# pid to log file, of all that was ever started
 order=()		# pids in the order in which they were started
@@ -188,6 +188,7 @@ treadle() {
 
 # start_worker [ARGUMENT...]: returns when it has registered.
 start_worker() {
+	worker_arguments=("$@")
 	program treadle-worker
 	start worker "$PROGRAM" "$@"
 	WORKER=$PID
@@ -254,7 +255,23 @@ redis() {
 	"${REDIS_CLI:-redis-cli}" -s "$TREADLE_TEST_TMP/redis.sock" "$@"
 }
 
+# everything_dies: worker, coordinator and Redis are killed, and come again.
+everything_dies() {
+	crash "$WORKER"
+	crash "$COORDINATOR"
+	kill_redis
+	restart_redis
+	start_coordinator
+	start_worker ${worker_arguments[@]+"${worker_arguments[@]}"}
+}
+
 # --- what Redis knows ---------------------------------------------------------
+
+# submit NAME [ARGUMENT...]: a run of NAME.yaml of TREADLE_TEST_TMP, in `run`.
+submit() {
+	run=$(treadle submit "$TREADLE_TEST_TMP/$1.yaml" "${@:2}") ||
+		fail "$1 was not submitted"
+}
 
 # ask FUNCTION [ARGUMENT...]: the JSON that a function of the library answers.
 ask() {
