@@ -30,7 +30,7 @@ static int read_number(struct slice *text, int *number, struct error *err)
  */
 static jv read_left(struct attempt *a, struct slice left, struct error *err)
 {
-	int rounds, attempts, before;
+	int rounds = 0, attempts = 0, before = 0;
 	jv last;
 
 	if (read_number(&left, &rounds, err) != 0 ||
