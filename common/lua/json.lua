@@ -40,11 +40,11 @@ end
 -- json.object(name, value, name, value...): values are JSON; nil and false
 -- leave the member out.
 function json.object(...)
-  local parts = {}
+  local members, parts = { ... }, {}
   for i = 1, select('#', ...), 2 do
-    local name, value = select(i, ...)
+    local value = members[i + 1]
     if value then
-      parts[#parts + 1] = '"' .. name .. '":' .. value
+      parts[#parts + 1] = '"' .. members[i] .. '":' .. value
     end
   end
   return '{' .. table.concat(parts, ',') .. '}'
