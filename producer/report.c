@@ -145,11 +145,15 @@ static void add_waits(struct buf *b, jv step, int64_t now)
 	}
 }
 
+bool report_wants_answer(jv step)
+{
+	return slice_is(answer_text(step, "state"), "parked") &&
+	       answer_has(answer_get(step, "waits"), "signal");
+}
+
 void report_answer(struct buf *b, jv run, jv step)
 {
-	struct slice state = answer_text(step, "state");
-
-	if (!slice_is(state, "parked"))
+	if (!report_wants_answer(step))
 		return;
 	buf_adds(b, "treadle signal ");
 	add(b, answer_text(run, "run"));
@@ -213,6 +217,8 @@ void report_step(struct buf *b, jv step, int64_t now)
 		buf_adds(b, " gave it");
 	} else if (answer_has(step, "items")) {
 		add_items(b, answer_get(step, "items"));
+	} else if (answer_has(step, "child")) {
+		add_child(b, answer_get(step, "child"));
 	}
 }
 

@@ -18,7 +18,9 @@ void report_reason(struct buf *b, jv reason);
  */
 void report_step(struct buf *b, jv step, int64_t now);
 
-/* The command line that answers a step which is parked, or nothing. */
+/* Whether the step waits for a signal; the command line that sends it, if so.
+ */
+bool report_wants_answer(jv step);
 void report_answer(struct buf *b, jv run, jv step);
 
 /* "2 of 6 steps done" */

@@ -307,7 +307,7 @@ static void draw_line(const struct output *o, struct buf *b, jv run, jv step,
 		buf_addf(b, " (try %d)", (int)answer_int(step, "attempt", 1));
 	buf_init(&note, VIEW_MAX);
 	report_step(&note, step, now);
-	if (slice_is(state, "parked"))
+	if (report_wants_answer(step))
 		buf_adds(&note, "; answer with: ");
 	report_answer(&note, run, step);
 	if (note.len && !slice_is(state, "ready")) {

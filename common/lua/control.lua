@@ -260,7 +260,7 @@ control.retry = once(function(p, args)
     complain('CONFLICT', 'run %s is still running', id)
   elseif state == 'done' and not from then
     complain('CONFLICT',
-      'run %s is done: name the step to run it again from', id)
+      'run %s is done: name the step to run it again from (--from STEP)', id)
   end
   local names, state_now = control.retry_run(p, id, of, state, from)
   return json.object('run', json.text(id), 'state', json.text(state_now),

@@ -77,6 +77,7 @@ part=$(child_of "$run" part)
 page=$(child_of "$part" page)
 is 'so is that of its run' "$(step_field "$part" page state)" parked
 like 'that is seen' "$(treadle status "$run")" "part .* parked .*run $part, 0 of 2 steps done"
+unlike 'and nobody is asked for an answer' "$(treadle status "$run")" 'treadle signal'
 like 'and from below' "$(treadle status "$page")" "parent +$part/page"
 like 'and in the list' "$(treadle list --json)" "\"parent\":\"$part/page\""
 everything_dies
