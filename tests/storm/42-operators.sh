@@ -14,6 +14,8 @@ start worker "$TREADLE_BUILD/treadle-worker" --worker-queues \
 	"$(seq -s, -f 'side%g' $LANES)"
 until_started "$PID" "is_registered $PID"
 begin_load 10
+# Which they look at.
+wait_until '[ "$(acked_count)" -gt 0 ]' 60
 mkdir "$TREADLE_TEST_TMP/operators"
 cd "$TREADLE_TEST_TMP/operators" || exit 1
 for lane in $(seq $LANES); do

@@ -2,9 +2,10 @@
 # The verdict over a storm: reads what was written outside of Redis, the
 # history that the append-only file holds, and what is in Redis in the end.
 # It shares no code with the product, and knows only what docs/INTERNALS.md
-# says. DESIGN.md lists the invariants.
+# says. DESIGN.md lists the invariants; shapes.awk has those of branches,
+# items, children and undoing.
 #
-#   awk -v prefix=treadle:{0}: -f check.awk kind=graph FILE kind=nemesis FILE kind=producer FILE \
+#   awk -v prefix=treadle:{0}: -f check.awk -f shapes.awk kind=graph FILE kind=nemesis FILE kind=producer FILE \
 #       kind=handler FILE kind=history FILE kind=dump FILE
 #
 # Variables: history=1 if there is one from the first command on, whole=1 if
@@ -26,6 +27,7 @@ kind == "graph" && $1 == "step" {
 	step_kind[$2, $3] = $5
 	attempts_max[$2, $3] = $6
 	recoveries_max[$2, $3] = $7
+	when_of[$2, $3] = $8
 }
 kind == "graph" && $1 == "expect" { expect[$2] = $3 }
 
@@ -98,21 +100,24 @@ kind == "handler" && $1 == "end" {
 function edge_is_good(from, to)
 {
 	if (from == "none")
-		return to == "ready" || to == "waiting" || to == "running"
+		return to == "ready" || to == "waiting" || to == "running" || \
+			to == "skipped"
 	if (from == "waiting")
 		return to == "waiting" || to == "ready" || to == "running" || \
-			to == "cancelled"
+			to == "skipped" || to == "cancelled"
 	if (from == "ready")
 		return to == "running" || to == "ready" || to == "delayed" || \
 			to == "cancelled"
 	if (from == "running")
 		return to == "done" || to == "delayed" || to == "dead" || \
 			to == "ready" || to == "cancelled" || \
-			to == "parked" || to == "spread"
+			to == "parked" || to == "spread" || \
+			to == "skipped" || to == "failed"
 	if (from == "spread")
 		return to == "done" || to == "cancelled"
 	if (from == "parked")
-		return to == "done" || to == "dead" || to == "cancelled"
+		return to == "done" || to == "failed" || to == "dead" || \
+			to == "ready" || to == "cancelled"
 	return from == "delayed" && (to == "ready" || to == "cancelled")
 }
 
@@ -128,7 +133,7 @@ function is_heir(id, step, held,    list, i, count, found)
 	return found
 }
 
-# RUNNING: what it was given is what was ready, its needs are done.
+# RUNNING: what it was given is what was ready, its needs are settled.
 function begin_step(id, step, old, new,    o, n, list, i, count, w)
 {
 	split(old, o, " ")
@@ -154,10 +159,16 @@ function begin_step(id, step, old, new,    o, n, list, i, count, w)
 			" begins")
 	w = workflow_of[id]
 	count = split(needs[w, step], list, ",")
-	for (i = 1; i <= count; i++)
-		if (record[id, list[i]] !~ /^done /)
+	for (i = 1; i <= count && phase[id] != "cleaning"; i++)
+		if (record[id, list[i]] !~ /^(done|skipped|failed) /)
 			violation("S6", "run " id " step " step " begins, " \
 				list[i] " is " record[id, list[i]])
+	if (is_item(step))
+		check_item_begins(id, step)
+	else
+		check_phase(id, w, step)
+	if (when_of[w, step] == "undoing")
+		check_order(id, w, step)
 }
 
 # DONE: by the one who holds it, or has parked it, at the first time.
@@ -177,6 +188,7 @@ function commit_step(id, step, old, new,    rest)
 		violation("S4", "run " id " step " step " is done twice: " \
 			done_by[id, step] ", " new)
 	}
+	check_list_is_done(id, step, old)
 	done_by[id, step] = new
 }
 
@@ -197,12 +209,12 @@ function recover_step(worker, entry,    at, i, name)
 
 function change_step(id, step, new,    old, from, to, o, n)
 {
-	old = (id, step) in record ? record[id, step] : "none"
+	old = record[id, step] == "" ? "none" : record[id, step]
 	split(old, o, " ")
 	split(new, n, " ")
 	from = o[1]
 	to = n[1]
-	if (!edge_is_good(from, to))
+	if (!edge_is_good(from, to) && !ends_late(id, step, from, to))
 		violation("S10", "run " id " step " step ": " old " -> " new)
 	if (to == "running")
 		begin_step(id, step, old, new)
@@ -214,6 +226,9 @@ function change_step(id, step, new,    old, from, to, o, n)
 		violation("S8", "run " id " step " step ": " old " -> " new)
 	else if (from == "running" && to == "ready")
 		recover_step(o[5], n[4])
+	note_child(id, step, from, to)
+	if (is_item(step))
+		count_item(id, step, old, new)
 	record[id, step] = new
 }
 
@@ -226,8 +241,19 @@ function change_run(id, field, value,    word)
 			violation("S10", "run " id " was " run_state[id] \
 				", is " value)
 		run_state[id] = word[1]
+		change_phase(id, value)
+		if (word[1] != "running" && id in parent_of)
+			over[id] = 1
 	} else if (field == "workflow") {
 		workflow_of[id] = value
+	} else if (field == "key") {
+		key_ever[id] = value
+	} else if (field == "parent") {
+		parent_of[id] = value
+	} else if (field ~ /^child:/) {
+		child_of[id, substr(field, 7)] = value
+	} else if (field ~ /^undo:/) {
+		undo_place[id, substr(field, 6)] = value
 	} else if (field ~ /^step:/) {
 		change_step(id, substr(field, 6), value)
 	}
@@ -257,29 +283,17 @@ function set_fields(key,    i, id)
 	}
 }
 
-# What came of an item stands in a list, once; blanks say that there is nothing.
-function commit_item(key, index_, value,    at)
-{
-	at = key SUBSEP lists[key] + 0 SUBSEP index_
-	if (value !~ /^ +$/ && at in item_done) {
-		twice++
-		violation("S4", "item " index_ " of " key " is done twice")
-	}
-	if (value ~ /^ +$/) {
-		delete item_done[at]
-		return
-	}
-	item_done[at] = 1
-	commits++
-}
-
-function forget_fields(key,    i, id)
+function forget_fields(key,    i, id, step)
 {
 	id = substr(key, 5)
 	for (i = 3; i <= NF; i++) {
 		if (key ~ /^run:/ && $i ~ /^step:/) {
-			retried[id, substr($i, 6)] = 1
-			delete record[id, substr($i, 6)]
+			step = substr($i, 6)
+			if (is_item(step))
+				count_item(id, step, record[id, step], "")
+			else
+				retried[id, step] = 1
+			delete record[id, step]
 		} else if (key ~ /^out:/) {
 			delete output[id, $i]
 		}
@@ -295,6 +309,7 @@ function settle(    at, part)
 				" is in its queue " live[at] " times")
 	}
 	delete touched
+	check_family()
 }
 
 function add_entry(key,    i, at)
@@ -326,6 +341,9 @@ kind == "history" && $1 == "MULTI" { in_call = 1 }
 kind == "history" && $1 == "FLUSHALL" {
 	delete record; delete output; delete done_by; delete run_state
 	delete entries; delete live
+	delete phase; delete undo_place; delete items_live
+	delete item_done; delete ended_items
+	delete parent_of; delete child_of
 	was_flushed = 1
 }
 kind == "history" && index($2, prefix) == 1 {
@@ -342,7 +360,7 @@ kind == "history" && index($2, prefix) == 1 {
 	else if (command == "LSET" && key ~ /^results:/)
 		commit_item(key, $3, $4)
 	else if (command == "UNLINK" && key ~ /^items:/)
-		lists["results" substr(key, 6)]++
+		forget_list("results" substr(key, 6))
 	else if ((command == "DEL" || command == "UNLINK") && key ~ /^run:/)
 		removed[substr(key, 5)] = 1
 	if (!in_call)
@@ -372,9 +390,14 @@ kind == "dump" && $1 == "hash" {
 				violation("S2", "key " $4 " has runs " \
 					run_of_key[$4] " and " id)
 			run_of_key[$4] = id
+			key_there[id] = $4
 			if (!($4 in intended))
 				violation("S3", "run " id " of key " $4 \
 					" was never intended")
+		} else if ($3 == "parent") {
+			parent_there[id] = $4
+		} else if ($3 ~ /^child:/) {
+			child_there[id, substr($3, 7)] = $4
 		} else if ($3 ~ /^step:/) {
 			record_there[id, substr($3, 6)] = $4
 		}
@@ -392,6 +415,14 @@ kind == "dump" && $1 == "member" {
 		violation("S9", $3 " is delayed still")
 	else if (key ~ /^runs:/)
 		indexed[$3] = indexed[$3] substr(key, 6)
+}
+kind == "dump" && $1 == "element" {
+	key = substr($2, length(prefix) + 1)
+	if (key ~ /^results:/) {
+		at = substr(key, index(key, "/") + 1)
+		id = substr(key, 9, index(key, "/") - 9)
+		result_there[id, at, element_count[key]++] = $3
+	}
 }
 kind == "dump" && $1 == "entry" && $2 ~ /:queue:/ {
 	violation("S9", "entry " $3 " of run " $4 " step " $5 " is left in " $2)
@@ -481,80 +512,81 @@ function has_effect(w, step)
 	return step_kind[w, step] == "exec" || step_kind[w, step] == "http"
 }
 
-function check_output(id, step, text,    value, part)
+# What a step has is what its handler yielded, at that attempt of that worker.
+function check_yielded(id, step, value, attempt, worker)
 {
-	value = output_there[id, step]
-	split(text, part, " ")
 	if (ended[value] != id SUBSEP step) {
 		violation("S4", "run " id " step " step ": its output " value \
 			" was never yielded by its handler")
 		return
 	}
-	if (ended_attempt[value] != part[2])
-		violation("S5", "run " id " step " step ": attempt " part[2] \
+	if (attempt != "" && ended_attempt[value] != attempt)
+		violation("S5", "run " id " step " step ": attempt " attempt \
 			" committed what attempt " ended_attempt[value] " yielded")
 	# A history that was rolled back may give a fence out twice.
-	if (whole && ended_by[value] != "-" && part[5] in pid_of &&
-	    pid_of[part[5]] != ended_by[value])
-		violation("S5", "run " id " step " step ": worker " part[5] \
+	if (whole && ended_by[value] != "-" && worker in pid_of &&
+	    pid_of[worker] != ended_by[value])
+		violation("S5", "run " id " step " step ": worker " worker \
 			" committed what worker " ended_by[value] " has done")
 }
 
-function check_given(id, w,    list, count, i, text)
+# How often a handler began; `of`: the step that declares its limits.
+function check_begun(id, w, of, step,    max)
 {
-	for (w in expect) {
-		if (workflow_there[id] != w || !has_effect(w, "join"))
-			continue
-		count = split(needs[w, "join"], list, ",")
-		for (i = 1; i <= count; i++)
-			if (has_effect(w, list[i]))
-				text = text (text == "" ? "" : ",") \
-					output_there[id, list[i]]
-		if (given[id, "join"] != text && record_there[id, "join"] ~ /^done/)
-			violation("S15", "run " id " step join was given " \
-				given[id, "join"] ", its needs yielded " text)
-	}
+	if (history && whole && starts[id, step] > grants[id, step])
+		violation("S8", "run " id " step " step " began " \
+			starts[id, step] " times, was taken " \
+			grants[id, step] + 0)
+	max = attempts_max[w, of] + recoveries_max[w, of] + released[id, step]
+	if (whole && starts[id, step] > max)
+		violation("S8", "run " id " step " step " began " \
+			starts[id, step] " times of " max)
 }
 
-function check_run(id,    w, list, count, i, step, text, max)
+function check_step(id, w, step,    text, must, part)
+{
+	text = record_there[id, step]
+	must = must_become(w, step, key_of_run(id), "done")
+	if (expect[w] == "done" && (text == "" ? "none " : text) !~ "^(" must ") ")
+		violation("S12", "run " id " of " w " is " state_there[id] \
+			", step " step " is " text ", not " must)
+	if (state_there[id] != "running" &&
+	    text ~ /^(ready|running|delayed|parked|spread) /)
+		violation("S9", "run " id " is " state_there[id] ", step " \
+			step " is " text)
+	if (history && !was_flushed && text != record[id, step])
+		violation("S10", "run " id " step " step ": the history " \
+			"says " record[id, step] ", Redis " text)
+	if (step_kind[w, step] == "each")
+		check_items(id, w, step)
+	if ((w, step) in performed && text ~ /^(done|failed) /)
+		check_child(id, w, step)
+	if (!has_effect(w, step))
+		return
+	split(text, part, " ")
+	if (part[1] == "done")
+		check_yielded(id, step, output_there[id, step], part[2], part[5])
+	check_begun(id, w, step, step)
+}
+
+function check_run(id,    w, list, count, i, must)
 {
 	w = workflow_there[id]
 	if (!(w in expect))
 		return
 	runs[w]++
-	if (expect[w] != "any" && state_there[id] != expect[w])
+	check_parent(id, w)
+	must = must_become(w, "-", key_of_run(id), expect[w])
+	if (must != "any" && state_there[id] != must)
 		violation(state_there[id] == "running" ? "V1" : "S12", "run " \
-			id " of " w " is " state_there[id] ", not " expect[w])
+			id " of " w " is " state_there[id] ", not " must)
 	if (indexed[id] != state_there[id])
 		violation("M2", "run " id " is " state_there[id] \
 			", indexed as " indexed[id])
 	count = split(steps[w], list, " ")
-	for (i = 1; i <= count; i++) {
-		step = list[i]
-		text = record_there[id, step]
-		if (state_there[id] == "done" && text !~ /^done /)
-			violation("S9", "run " id " is done, step " step " is " text)
-		if (state_there[id] != "running" && text ~ /^(ready|running|delayed) /)
-			violation("S9", "run " id " is " state_there[id] ", step " \
-				step " is " text)
-		if (history && !was_flushed && text != record[id, step])
-			violation("S10", "run " id " step " step ": the history " \
-				"says " record[id, step] ", Redis " text)
-		if (!has_effect(w, step))
-			continue
-		if (text ~ /^done /)
-			check_output(id, step, text)
-		if (history && whole && starts[id, step] > grants[id, step])
-			violation("S8", "run " id " step " step " began " \
-				starts[id, step] " times, was taken " \
-				grants[id, step] + 0)
-		max = attempts_max[w, step] + recoveries_max[w, step] + \
-			released[id, step]
-		if (whole && starts[id, step] > max)
-			violation("S8", "run " id " step " step " began " \
-				starts[id, step] " times of " max)
-	}
-	check_given(id)
+	for (i = 1; i <= count; i++)
+		check_step(id, w, list[i])
+	check_given(id, w)
 }
 
 function check_counters(    id, there)

@@ -9,7 +9,7 @@
  *
  * It takes up to MS milliseconds. What it yields, the digest, is new at every
  * start: a checkpoint tells which start was committed. PERCENT of the attempts
- * fail, but none beyond the second.
+ * fail, but none beyond the second; with 100 each does, for good.
  */
 #include <stdio.h>
 
@@ -64,6 +64,10 @@ int main(int argc, char **argv)
 		return 71;
 	if (ms > 0)
 		usleep((useconds_t)((getpid() * 7919L + begun) % ms) * 1000);
+	if (percent == 100) {
+		note(ledger, "end", "failed");
+		return 65;
+	}
 	if (must_fail(env("TREADLE_IDEMPOTENCY_KEY"), env("TREADLE_ATTEMPT"),
 		      percent)) {
 		note(ledger, "end", "failed");

@@ -16,6 +16,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/sentinels.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/load.sh"
 
 STORM=$ROOT/tests/storm
 SEED=${STORM_SEED:-$$}
@@ -52,43 +53,14 @@ sample() { echo "figure $1 $2" >>"$ledgers/samples"; }
 
 # --- the world ------------------------------------------------------------------
 
-# The workflow of the load: a step of each kind, and one that needs them all.
-write_workflow() {
-	local effect="$TREADLE_BUILD/storm/effect" ledger="$ledgers/handler"
-	cat >"$TREADLE_TEST_TMP/storm.yaml" <<-YAML
-		name: storm
-		input: {type: object, properties: {key: {type: string}}}
-		defaults: {recoveries: 100, retry: {attempts: 4, delay: 10ms, max_delay: 100ms}}
-		steps:
-		  split: {pass: {value: "\${.input.key}"}}
-		  work: {needs: split, exec: {command: ["$effect", "$ledger", "${EFFECT_MS:-60}", "15"], stdin: "\${.steps.split.output}"}}
-		  more: {needs: split, exec: {command: ["$effect", "$ledger", "10", "0"], stdin: "\${.steps.split.output}"}}
-		  pause: {needs: split, wait: {for: 20ms}}
-		  call:
-		    needs: split
-		    http: {url: "http://127.0.0.1:$api_port/\${.run.id}/\${.run.step}/\${.run.attempt}", json: "\${.steps.split.output}"}
-		  join:
-		    needs: [work, more, pause, call]
-		    exec: {command: ["$effect", "$ledger", "0", "0"], stdin: "\${.steps.work.output} \${.steps.more.output} \${.steps.call.output}"}
-	YAML
-	cat >"$ledgers/graph" <<-GRAPH
-		expect storm done
-		step storm split - pass 4 100
-		step storm work split exec 4 100
-		step storm more split exec 4 100
-		step storm pause split wait 4 100
-		step storm call split http 4 100
-		step storm join work,more,pause,call exec 4 100
-	GRAPH
-}
-
 # begin_world REDIS_ARGUMENT...: Redis, two coordinators, WORKER_COUNT workers.
 # PRELOAD: libraries that Redis is given. VIA_PROXY: all go through the proxy.
 # VIA_SENTINELS: there are three Redis, and Sentinels who know the primary.
 begin_world() {
 	program storm/effect
 	begin_api
-	write_workflow
+	write_workflows
+	write_graph
 	if [ -n "${PRELOAD:-}" ]; then
 		REDIS_WRAPPER=(env "LD_PRELOAD=$PRELOAD"
 			"TREADLE_CLOCK=$TREADLE_TEST_TMP/clock"
@@ -144,97 +116,6 @@ pick_worker() {
 drop_worker() { # PLACE
 	unset "fleet[$1]"
 	fleet=("${fleet[@]}")
-}
-
-# --- load -------------------------------------------------------------------------
-
-# begin_load RUNNING: keeps so many runs in progress, submitted by one producer
-# after the other, until end_load. A producer that ends is followed by one that
-# submits again, under the same keys, what was not acknowledged. PRODUCERS_DIE: of
-# a hundred submissions so many are cut short, by kill -9.
-begin_load() {
-	: >"$TREADLE_TEST_TMP/load"
-	feed "$1" </dev/null >"$TREADLE_TEST_TMP/feeder.log" 2>&1 &
-	FEEDER=$!
-	running[$FEEDER]=feeder
-	log_files[$FEEDER]=$TREADLE_TEST_TMP/feeder.log
-}
-
-end_load() {
-	rm -f "$TREADLE_TEST_TMP/load"
-	wait_until "! is_running $FEEDER" 60
-	reap "$FEEDER"
-	is 'the load was submitted' "$STATUS" 0
-}
-
-acked_count() { grep -c '^acked' "$ledgers/producer"; }
-
-# One producer: reads what a fifo is given, as long as there is load.
-feed() { # RUNNING
-	local session=0 number=0 again=
-	trap - EXIT INT TERM HUP
-	RANDOM=$((SEED % 32768))
-	while { [ -e "$TREADLE_TEST_TMP/load" ] || [ -n "$again" ]; } && is_running $$; do
-		session=$((session + 1))
-		feed_session "$1"
-	done
-}
-
-feed_session() { # RUNNING
-	local fifo=$TREADLE_TEST_TMP/fifo.$session said=$TREADLE_TEST_TMP/said.$session
-	local producer stamp fifo_fd said_fd done_count
-	mkfifo "$fifo" "$said"
-	exec {said_fd}<>"$said" # whoever dies before he opens it
-	"$TREADLE_BUILD/storm/stamp" "$ledgers/producer" "acked $session" \
-		<"$said" {pause_fd}>&- {said_fd}>&- &
-	stamp=$!
-	TREADLE_REDIS_TIMEOUT=10s "$TREADLE_BUILD/treadle" submit \
-		"$TREADLE_TEST_TMP/storm.yaml" \
-		--bulk "$fifo" --key-field key {pause_fd}>&- {said_fd}>&- \
-		>"$said" &
-	producer=$!
-	exec {fifo_fd}<>"$fifo"
-	for key in $again; do submit_line "$key"; done
-	again=
-	while [ -e "$TREADLE_TEST_TMP/load" ] && is_running "$producer" &&
-		is_running $$; do
-		if [ "$(redis ZCARD "${PREFIX}runs:running" 2>/dev/null || echo 9999)" \
-			-lt "$1" ] 2>/dev/null; then
-			for _ in 1 2 3 4 5 6; do
-				number=$((number + 1))
-				submit_line "$SEED-$number"
-			done
-			[ $((RANDOM % 100)) -ge "${PRODUCERS_DIE:-0}" ] ||
-				kill_producer
-		fi
-		rest 30
-	done
-	# What stands in a fifo that nobody has opened yet would be gone.
-	until ! is_running "$producer" ||
-		[[ $(readlink "/proc/$producer/fd/"*) == *"$fifo"* ]]; do
-		rest 10
-	done
-	exec {fifo_fd}>&-
-	wait "$producer"
-	exec {said_fd}>&-
-	wait "$stamp"
-	rm -f "$fifo" "$said"
-	done_count=$(grep -c "^acked $session " "$ledgers/producer")
-	again=$(awk -v s=$session -v done="$done_count" '$1 == "intent" &&
-		$2 == s && ++n > done { print $3 }' "$ledgers/producer")
-}
-
-# In the middle of what it was just given.
-kill_producer() {
-	rest $((RANDOM % 5))
-	fault producer "$producer"
-	kill -9 "$producer"
-}
-
-submit_line() { # KEY
-	now_ms
-	echo "intent $session $1 $NOW" >>"$ledgers/producer"
-	echo "{\"key\":\"$1\"}" >&"$fifo_fd" 2>/dev/null
 }
 
 # --- what is done to workers --------------------------------------------------------
@@ -515,7 +396,8 @@ judge() {
 	[ -z "${HISTORY-1}" ] || wait_until read_history
 	(cd "$ledgers" && LC_ALL=C awk -v prefix="$PREFIX" \
 		-v history="${HISTORY-1}" -v whole="${WHOLE-1}" \
-		-v loss_ms="${LOSS_MS:-0}" -v owned="$(owned_keys)" -f "$STORM/check.awk" \
+		-v loss_ms="${LOSS_MS:-0}" -v owned="$(owned_keys)" \
+		-f "$STORM/check.awk" -f "$STORM/shapes.awk" \
 		kind=graph graph kind=nemesis nemesis kind=producer producer \
 		kind=handler handler FS='\t' kind=history history \
 		kind=dump dump) >"$ledgers/verdict"
@@ -545,7 +427,7 @@ verdict() {
 	ok "$1: V1, all has ended" is_settled
 	note "settled after $((SECONDS - settled_from)) s"
 	judge || fail 'the checker failed'
-	for id in S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S15 S16 \
+	for id in S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S15 S16 S18 S20 \
 		V1 R1 R2 R3 M1 M2; do
 		is "$1: $id" "$(grep "^violation $id " "$ledgers/verdict" |
 			head -n 5)" ''
