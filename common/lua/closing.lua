@@ -35,6 +35,9 @@ local function clean(batch, id, graph, ending, is_again, now)
     local state, attempts = record.read(text)
     if not record.is_settled(text) and state ~= 'dead' then
       local needs_left = 0
+      if of['items:' .. name] then -- it was under way when the run came to its end
+        run.discard_items(p, id, of, graph, name)
+      end
       for _, need in ipairs(step_of.needs) do
         needs_left = needs_left + (is_open[need] and 1 or 0)
       end

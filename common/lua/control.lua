@@ -118,7 +118,7 @@ local function reset_step(p, id, of, name, is_undone)
     call('HDEL', p .. 'out:' .. id, '.error:' .. name)
   end
   if of['items:' .. name] then
-    each.discard(p, id, of, name)
+    run.discard_items(p, id, of, of.graph, name)
   end
   if of['dead:' .. name] then
     call('XDEL', p .. 'dead', of['dead:' .. name])

@@ -116,15 +116,14 @@ function each.expand(p, args)
 end
 
 -- Nothing stays of an item's tries: it would grow with the number of items.
+-- attempt, recoveries: the greatest number of each that one may have had.
 local function forget_tries(p, id, item, attempt, recoveries)
   local logs = {}
   for i = 1, attempt do
     logs[#logs + 1] = item .. '/' .. i
     logs[#logs + 1] = item .. '/' .. i .. '/log'
-  end
-  for i = 0, recoveries - 1 do
-    for k = 0, attempt do
-      logs[#logs + 1] = item .. '/' .. k .. '~' .. i
+    for k = 0, recoveries do
+      logs[#logs + 1] = item .. '/' .. i .. '~' .. k
     end
   end
   call_many('HDEL', p .. 'log:' .. id, nil, logs)
@@ -199,10 +198,15 @@ function each.end_item(s, at, result, how)
   c[how], of.ended, of.at = c[how] + 1, of.ended + 1, at
   call('LSET', of.results, each.index(item), result)
   call('HDEL', key, 'step:' .. item)
-  local attempt, recoveries = at.attempt, at.recoveries
-  if of.item.kind ~= 'pass' or of.item.rounds or attempt > 1 or
-      recoveries > 0 then
-    forget_tries(s.p, of.id, item, attempt, recoveries)
+  local _, _, is_again = run_state.read(at.run_text)
+  -- A retry begins to count recoveries anew.
+  local recoveries = is_again and of.item.recoveries or at.recoveries
+  if is_again then
+    each.keep_generation(key, item, how)
+  end
+  if how == 'failed' or of.item.kind ~= 'pass' or of.item.rounds or
+      at.attempt > 1 or recoveries > 0 then
+    forget_tries(s.p, of.id, item, at.attempt, recoveries)
     add_cost(key, of.name, item)
     call('HDEL', key, 'progress:' .. item, 'cost:' .. item)
   end
@@ -229,16 +233,22 @@ local function live_items(of, graph, name)
   return names
 end
 
--- Items that had not ended are nothing any more.
-local function forget_items(p, id, names)
+-- The items of a step are nothing any more, but for what they have cost. `of`
+-- is the run as it was.
+local function forget_items(p, id, of, graph, name)
   local key, fields = p .. 'run:' .. id, {}
-  for _, item in ipairs(names) do
-    for _, what in ipairs({ 'step:', 'progress:', 'again:', 'dead:' }) do
+  for field in pairs(of) do
+    if string.match(field, '^again:(.+)/%d+$') == name then
+      fields[#fields + 1] = field
+    end
+  end
+  for _, item in ipairs(live_items(of, graph, name)) do
+    for _, what in ipairs({ 'step:', 'progress:', 'cost:', 'dead:' }) do
       fields[#fields + 1] = what .. item
     end
-    local _, attempt, recoveries =
-      record.read(call('HGET', key, 'step:' .. item))
-    forget_tries(p, id, item, attempt, recoveries)
+    local _, attempt = record.read(of['step:' .. item])
+    forget_tries(p, id, item, attempt + 1, graph.steps[item].recoveries)
+    add_cost(key, name, item)
   end
   call_many('HDEL', key, nil, fields)
 end

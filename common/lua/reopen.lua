@@ -36,15 +36,14 @@ function each.remove(p, id, name)
   call('HDEL', p .. 'run:' .. id, 'items:' .. name)
 end
 
--- All that was done for the items of a step is to be done anew.
-function each.discard(p, id, of, name)
-  local items = live_items(of, of.graph, name)
-  for _, item in ipairs(items) do
+-- All that was done for the items of a step is to be done anew. of: the run.
+function run.discard_items(p, id, of, graph, name)
+  for _, item in ipairs(live_items(of, graph, name)) do
     if of['dead:' .. item] then
       call('XDEL', p .. 'dead', of['dead:' .. item])
     end
   end
-  forget_items(p, id, items)
+  forget_items(p, id, of, graph, name)
   each.remove(p, id, name)
 end
 
@@ -56,6 +55,18 @@ function each.is_running(of, name)
     end
   end
   return false
+end
+
+-- What an item that has ended leaves for its next try, should an operator want
+-- one: if it failed, its key of idempotency.
+function each.keep_generation(key, item, how)
+  local generation = how == 'failed' and
+    each.generation(call('HGET', key, 'again:' .. item)) or 0
+  if generation > 0 then
+    call('HSET', key, 'again:' .. item, '0 ' .. generation)
+  else
+    call('HDEL', key, 'again:' .. item)
+  end
 end
 
 -- One item that has ended, of a step that is done, is to be performed again,

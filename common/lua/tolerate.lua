@@ -8,16 +8,15 @@ local function tolerated(of, c)
 end
 
 -- Takes the items of a step out of wherever they are, but for the one that
--- has ended. Returns the names of all.
+-- has ended. Returns the run as it was.
 local function halt_items(batch, id, graph, name, but, now)
   local of = run.read(batch.p, id)
-  local names = live_items(of, graph, name)
-  for _, item in ipairs(names) do
+  for _, item in ipairs(live_items(of, graph, name)) do
     if item ~= but then
       run.halt_step(batch, id, item, of['step:' .. item], graph, now, true)
     end
   end
-  return names
+  return of
 end
 
 -- A running item that is not tried again. Its step goes on without it; or
@@ -34,8 +33,8 @@ function step.give_up_item(batch, at, failure, now)
     each.settle(s)
     count(batch, 'tolerated')
   elseif at.is_run_running and step.provides_for(of, failure) then
-    local names = halt_items(batch, at.id, graph, name, at.name, now)
-    forget_items(p, at.id, names)
+    forget_items(p, at.id, halt_items(batch, at.id, graph, name, at.name, now),
+      graph, name)
     each.remove(p, at.id, name)
     step.give_up(batch, step.held_by(at.id, name, graph,
       record.unspread(v[2]), at.run_text), failure, now)

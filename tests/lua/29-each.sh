@@ -18,6 +18,7 @@ flow() {
 flow plain 'x: 1'
 flow half 'tolerates_percent: 50'
 flow caught 'x: 1' 'tolerates: true' 'branches: true'
+flow cleans 'x: 1' 'when: "always"' 'branches: true, closing: ["l"]'
 register w1 >/dev/null
 register w2 >/dev/null
 
@@ -204,6 +205,46 @@ is 'and can not end it' "$(complete w1)" FENCED
 is 'the run goes on' "$(state_of "$r" b)" ready
 take w1
 complete w1 >/dev/null
+
+note_cost() { # USD
+	call note w1 "$ENTRY" "$RUN" "$STEP" "$ATTEMPT" '' '' "{\"usd\":$1}" ''
+}
+begin 7 half a b
+take w1
+fail_step w1 -1 >/dev/null
+take w1
+fail_step w1 -1 >/dev/null
+call retry "$r" >/dev/null
+is 'what was given up is tried again' "$(live) $(field "$r" again:l/1)" \
+	"step:l/1 1 0"
+take w1
+complete w1 ok >/dev/null
+is 'no count of its tries is left then' \
+	"$(redis HKEYS "$P:run:$r" | grep -c l/)" 0
+is 'nor what they have said' "$(redis EXISTS "$P:log:$r")" 0
+take w1
+complete w1 >/dev/null
+
+begin 8 caught a b c
+take w1
+note_cost 3 >/dev/null
+take w2
+fail_step w2 -1 >/dev/null
+is 'what items have cost that are stopped is the cost of their step' \
+	"$(field "$r" cost:l)" '{"usd":3}'
+is 'and theirs no more' "$(redis HKEYS "$P:run:$r" | grep -c l/)" 0
+take w1
+complete w1 >/dev/null
+
+begin 9 cleans a b c
+take w1
+complete w1 ok >/dev/null
+call cancel "$r" enough >/dev/null
+is 'who cleans up for each item begins anew' \
+	"$(state_of "$r" l)$(live)$(items)" ready
+take w1
+expand 0 >/dev/null
+complete w1 "$(total 0)" >/dev/null
 
 begin 6 plain a b c d
 take w1
