@@ -132,7 +132,7 @@ static bool may_rest(const struct world *w, const struct action *a)
 
 		is_due = is_due || (r->number && r->is_scheduled &&
 				    r->deadline_at <= now);
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->places; k++)
 			is_due = is_due || (r->steps[k].state == DELAYED &&
 					    r->steps[k].due_at <= now);
 	}
@@ -219,7 +219,7 @@ static bool act_on_run(struct world *w, const struct action *a)
 		return false;
 	c.run = a->c % 32 == 0 ? w->last_run + 1000 : r->number;
 	if (a->kind == ACTION_RETRY && a->a % 3 == 0)
-		c.step = (int)(a->a / 4 % STEPS_MAX);
+		c.step = (int)(a->a / 8 % (a->a & 4 ? PLACES_MAX : STEPS_MAX));
 	if (a->kind == ACTION_RETRY && r->state == RUN_RUNNING && a->a % 8)
 		return false;
 	return say_once(w, &c, a->fate);

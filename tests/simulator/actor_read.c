@@ -91,10 +91,11 @@ static bool is_any_ready(const struct world *w, unsigned queues)
 	for (int i = 0; i < RUNS_MAX; i++) {
 		const struct model_run *r = &w->model.runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->places; k++)
 			if (model_is_live(&r->steps[k]) &&
 			    r->steps[k].holder < 0 &&
-			    (queues & (1u << r->shape->steps[k].queue)))
+			    (queues &
+			     (1u << r->shape->steps[base_of(k)].queue)))
 				return true;
 	}
 	return false;

@@ -95,20 +95,40 @@ static bool is_poison(const struct world *w, const struct item *item)
 	return (int)(mixed % 100) < w->temper.poison;
 }
 
+/* What the workflow says of a step in hand; NULL if its run is gone. */
+static const struct shape_step *graph_of(const struct world *w,
+					 const struct item *item)
+{
+	const struct model_run *r =
+		model_run_find((struct model *)&w->model, item->run);
+
+	return r ? &r->shape->steps[base_of(item->step)] : NULL;
+}
+
+static bool is_spreading(const struct world *w, const struct hand *h)
+{
+	const struct shape_step *of = graph_of(w, &h->item);
+
+	return of && of->is_each && !is_item(h->item.step);
+}
+
+static bool is_pass(const struct world *w, const struct item *item)
+{
+	const struct shape_step *of = graph_of(w, item);
+
+	return of && (is_item(item->step) ? of->is_item_pass : of->is_pass);
+}
+
 static enum function choose_end(const struct world *w, const struct hand *h,
 				uint32_t b)
 {
-	const struct model_run *r =
-		model_run_find((struct model *)&w->model, h->item.run);
-	bool is_pass = r && r->shape->steps[h->item.step].is_pass;
-
 	if (h->is_stopped)
 		return CALL_release;
-	if (w->phase != PHASE_CHAOS || is_pass || b % 100 < 48)
+	if (w->phase != PHASE_CHAOS || is_pass(w, &h->item) || b % 100 < 48)
 		return CALL_complete;
 	if (b % 100 < 84)
 		return CALL_fail;
-	return b % 100 < 94 ? CALL_defer : CALL_release;
+	return b % 100 < 94 && !is_spreading(w, h) ? CALL_defer : CALL_release;
 }
 
 /* Conditions are of workflows that branch; chance says which do not hold. */
@@ -118,7 +138,7 @@ static bool is_skipped(const struct world *w, const struct item *item,
 	const struct model_run *r =
 		model_run_find((struct model *)&w->model, item->run);
 
-	return r && r->shape->is_branched && c % 7 == 0;
+	return r && r->shape->is_branched && !is_item(item->step) && c % 7 == 0;
 }
 
 static void decide(struct world *w, struct hand *h, const struct action *a)
@@ -129,7 +149,9 @@ static void decide(struct world *w, struct hand *h, const struct action *a)
 
 	h->state = HAND_ENDING;
 	h->end = choose_end(w, h, a->b);
-	item->payload = ++w->last_payload;
+	item->payload = is_spreading(w, h)
+				? PAYLOAD_NUMBER | (uint32_t)item->total
+				: ++w->last_payload;
 	item->memo = a->c & 1 ? ++w->last_payload : 0;
 	item->is_skipped = is_skipped(w, item, a->c >> 4);
 	item->wants_heir = !item->is_skipped && a->c % 5 != 0;
@@ -142,6 +164,40 @@ static void decide(struct world *w, struct hand *h, const struct action *a)
 		item->when += w->true_ms + w->offset_ms;
 }
 
+/*
+ * A step with items says its list before it ends, in parts: none of them is
+ * left out that nobody has confirmed.
+ */
+static bool has_list_to_say(const struct world *w, const struct hand *h,
+			    uint32_t b)
+{
+	bool is_to_end = w->phase == PHASE_CHAOS && b % 8 == 0;
+
+	return h->state == HAND_BUSY && is_spreading(w, h) && !h->is_stopped &&
+	       !is_to_end && (!h->is_listed || h->kept < h->item.total);
+}
+
+static bool say_list(struct world *w, struct worker *of, struct hand *h,
+		     const struct action *a)
+{
+	struct call c = call_of(of, CALL_expand);
+	struct item *item = &h->item;
+
+	if (!h->is_listed) {
+		h->is_listed = true;
+		h->kept = 0;
+		item->list = ++w->last_payload;
+		item->total = (int)(a->c % (LIST_MAX + 1));
+	}
+	item->first = h->kept;
+	item->size = item->total - item->first;
+	if (item->size > 1 + (int)(item->list % 3))
+		item->size = 1 + (int)(item->list % 3);
+	c.items[c.count++] = *item;
+	say(w, &c, a->fate);
+	return true;
+}
+
 static bool act_end(struct world *w, struct worker *of, const struct action *a)
 {
 	struct call c = call_of(of, CALL_complete);
@@ -152,11 +208,15 @@ static bool act_end(struct world *w, struct worker *of, const struct action *a)
 		struct hand *h = &of->hands[i];
 
 		if (h->state == HAND_BUSY && is_poison(w, &h->item)) {
-			world_tell(w, "worker %d dies of run %d/%c", of->number,
-				   h->item.run, 'a' + h->item.step);
+			world_tell(w, "worker %d dies of run %d/%s", of->number,
+				   h->item.run, STEP_NAME(h->item.step));
 			worker_die(w, of);
 			return true;
 		}
+		if (c.count == 0 && has_list_to_say(w, h, a->b))
+			return say_list(w, of, h, a);
+		if (has_list_to_say(w, h, a->b))
+			continue;
 		if (h->state == HAND_BUSY && (!has_end || (a->c & 64)))
 			decide(w, h, a);
 		if (h->state != HAND_ENDING ||
@@ -180,6 +240,7 @@ static bool act_note(struct world *w, struct worker *of, const struct action *a)
 		struct item *item = &c.items[c.count];
 
 		if (of->hands[i].state != HAND_BUSY ||
+		    is_spreading(w, &of->hands[i]) ||
 		    choose_end(w, &of->hands[i], 99) == CALL_complete)
 			continue;
 		*item = of->hands[i].item;
@@ -355,6 +416,7 @@ static void go_on(struct hand *h, const struct item_answer *a)
 	if (a->heir < 0)
 		return;
 	h->item.step = a->heir;
+	h->is_listed = false;
 	h->item.attempt = (int)strtol(a->count, NULL, 10);
 }
 
@@ -366,6 +428,22 @@ static void hear_ended(struct worker *of, const struct said *s)
 		if (h && h->state == HAND_ENDING && h->end == s->call.function)
 			go_on(h, &s->answer.items[i]);
 	}
+}
+
+/* Who is refused begins its list anew, or has lost the step. */
+static void hear_kept(struct worker *of, const struct said *s)
+{
+	struct hand *h = hand_of(of, &s->call.items[0]);
+
+	if (!h || h->state != HAND_BUSY ||
+	    h->item.list != s->call.items[0].list)
+		return;
+	if (s->answer.error)
+		h->is_listed = false;
+	else if (strcmp(s->answer.items[0].word, "COMMITTED") == 0)
+		h->kept = s->call.items[0].first + s->call.items[0].size;
+	else
+		h->state = HAND_FREE;
 }
 
 void worker_hear(struct world *w, struct worker *of, const struct said *s)
@@ -385,6 +463,9 @@ void worker_hear(struct world *w, struct worker *of, const struct said *s)
 		w->left_read.number = 0;
 		break;
 	case CALL_note:
+		break;
+	case CALL_expand:
+		hear_kept(of, s);
 		break;
 	default:
 		hear_ended(of, s);

@@ -17,6 +17,9 @@ struct hand {
 	struct item item;
 	enum function end; /* how it ends, once that is decided */
 	bool is_stopped;
+	/* Of a step with items: what its list is, how much of it is kept. */
+	bool is_listed;
+	int kept;
 };
 
 struct worker {

@@ -31,8 +31,8 @@ const char *class_name(enum class class)
 bool call_takes_memory(enum function f)
 {
 	return f == CALL_define || f == CALL_submit || f == CALL_register ||
-	       f == CALL_take || f == CALL_note || f == CALL_retry ||
-	       f == CALL_fork || f == CALL_probe;
+	       f == CALL_take || f == CALL_expand || f == CALL_note ||
+	       f == CALL_retry || f == CALL_fork || f == CALL_probe;
 }
 
 const char *name_run(char text[TEXT_MAX], int run)
@@ -43,7 +43,11 @@ const char *name_run(char text[TEXT_MAX], int run)
 
 const char *name_step(char text[TEXT_MAX], int step)
 {
-	snprintf(text, TEXT_MAX, "%c", 'a' + step);
+	if (is_item(step))
+		snprintf(text, TEXT_MAX, "%c/%d", 'a' + base_of(step),
+			 index_of(step));
+	else
+		snprintf(text, TEXT_MAX, "%c", 'a' + step);
 	return text;
 }
 
@@ -80,6 +84,11 @@ const char *name_entry(char text[TEXT_MAX], struct entry entry)
 const char *name_payload(char text[TEXT_MAX], char kind, uint32_t payload)
 {
 	text[0] = '\0';
+	if (payload >= PAYLOAD_NUMBER) {
+		text[0] = (char)(payload & 0xff);
+		text[1] = '\0';
+		return text;
+	}
 	/* Some inputs are too long for the hash of their run. */
 	if (payload)
 		snprintf(text, TEXT_MAX, "%c%08" PRIx32 "%.*s", kind, payload,
@@ -87,6 +96,28 @@ const char *name_payload(char text[TEXT_MAX], char kind, uint32_t payload)
 			 "......................................"
 			 "................................");
 	return text;
+}
+
+int number_of_step(const char *text)
+{
+	int base = text[0] - 'a', index;
+	char rest;
+
+	if (text[0] < 'a' || base >= STEPS_MAX)
+		return -1;
+	if (text[1] == '\0')
+		return base;
+	if (sscanf(text + 1, "/%d%c", &index, &rest) != 1 || index < 0 ||
+	    index >= LIST_MAX)
+		return -1;
+	return item_of(base, index);
+}
+
+int step_compare(int a, int b)
+{
+	int by_base = base_of(a) - base_of(b);
+
+	return by_base ? by_base : a - b;
 }
 
 int entry_compare(struct entry a, struct entry b)

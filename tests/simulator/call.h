@@ -14,7 +14,16 @@
 #define QUEUES 3
 #define KEYS 6
 #define TEXT_MAX 96
-#define INPUT_SMALL 64 /* bytes that the hash of a run takes in */
+#define PAYLOAD_NUMBER 0xffffff00u /* with it: a number in msgpack */
+#define INPUT_SMALL 64             /* bytes that the hash of a run takes in */
+
+/*
+ * A step is a number: that of a step of the graph, below STEPS_MAX; or beyond,
+ * of an item of the list that one of these is performed for.
+ */
+#define STEPS_MAX 7
+#define LIST_MAX 5
+#define PLACES_MAX (STEPS_MAX * (1 + LIST_MAX))
 
 enum function {
 #define FUNCTION(name, access, arguments, text) CALL_##name,
@@ -34,7 +43,7 @@ struct entry {
 	int64_t ms, seq;
 };
 
-/* Payloads are numbers; 0 is the empty text. */
+/* Payloads are numbers; 0 is the empty text, or none. */
 struct item {
 	int run, step, queue, attempt;
 	struct entry entry;
@@ -45,6 +54,9 @@ struct item {
 	int definition, key; /* submit; key -1: none */
 	bool wants_heir;     /* complete */
 	bool is_skipped;     /* complete: its condition does not hold */
+	/* expand: `size` items from `first` on; complete: the total */
+	int first, size, total;
+	uint32_t list;
 };
 
 struct call {
@@ -69,12 +81,45 @@ bool call_takes_memory(enum function f);
 /* Each writes a text of at most TEXT_MAX bytes, and returns it. */
 const char *name_run(char text[TEXT_MAX], int run);
 const char *name_step(char text[TEXT_MAX], int step);
+/* The same in a complaint. */
+#define STEP_NAME(step) name_step((char[TEXT_MAX]){0}, step)
 const char *name_queue(char text[TEXT_MAX], int queue);
 const char *name_worker(char text[TEXT_MAX], int worker);
 const char *name_coordinator(char text[TEXT_MAX], int coordinator);
 const char *name_key(char text[TEXT_MAX], int key);
 const char *name_entry(char text[TEXT_MAX], struct entry entry);
 const char *name_payload(char text[TEXT_MAX], char kind, uint32_t payload);
+
+/* Of a list that is numbered so. */
+static inline uint32_t item_payload(uint32_t list, int index)
+{
+	return list * 8 + (uint32_t)index;
+}
+
+static inline int base_of(int step)
+{
+	return step % STEPS_MAX;
+}
+
+static inline bool is_item(int step)
+{
+	return step >= STEPS_MAX;
+}
+
+static inline int index_of(int item)
+{
+	return item / STEPS_MAX - 1;
+}
+
+static inline int item_of(int base, int index)
+{
+	return base + STEPS_MAX * (index + 1);
+}
+
+/* -1: no such name. */
+int number_of_step(const char *text);
+/* Of two steps of a run, whose name stands before the other's? */
+int step_compare(int a, int b);
 
 int entry_compare(struct entry a, struct entry b);
 /* "<ms>-<seq>"; false if it isn't one. */

@@ -63,6 +63,7 @@ static enum invariant broken_by(const struct said *s, int i, const char *got)
 	case CALL_defer:
 	case CALL_release:
 	case CALL_note:
+	case CALL_expand:
 		return broken_by_end(expected, got);
 	default:
 		return INVARIANT_A1;
@@ -146,6 +147,8 @@ static void check_begun(struct world *w, const struct item_answer *a,
 	check_payload(w, u, end, 'i', a->input);
 	for (int k = 0; k < a->reads_count; k++)
 		check_payload(w, u, end, 'o', a->reads[k]);
+	if (a->element)
+		check_payload(w, u, end, 'e', a->element);
 	u->at = end;
 }
 
@@ -333,7 +336,7 @@ void check_answer(struct world *w, const struct said *s,
 		check_beat(w, s, reply);
 	else if (reply->type == REPLY_ARRAY)
 		check_words(w, s, reply);
-	else if (reply->type == REPLY_STATUS)
+	else if (reply->type == REPLY_STATUS || s->call.function == CALL_expand)
 		check_word(w, s, 0, reply_text(reply));
 	else
 		check_json(w, s, reply);
@@ -355,7 +358,7 @@ static bool read_item(const struct reply *entry, int queue, struct item *item)
 	    !entry_read(reply_text(&entry->items[0]), &item->entry))
 		return false;
 	item->run = number_of_run(run);
-	item->step = step[0] - 'a';
+	item->step = number_of_step(step);
 	return true;
 }
 
@@ -369,9 +372,9 @@ static void check_new(struct world *w, const struct item *item)
 	/* One that ran may be undelivered again after a power cut. */
 	if (!s || s->holder >= 0 || (s->state != READY && !w->was_cut)) {
 		world_broken(w, s ? INVARIANT_S7 : INVARIANT_S9,
-			     "entry %s of run %d/%c was delivered: %s",
+			     "entry %s of run %d/%s was delivered: %s",
 			     name_entry(text, item->entry), item->run,
-			     'a' + item->step,
+			     STEP_NAME(item->step),
 			     !s ? "it should not be there" : "once more");
 		return;
 	}
@@ -380,14 +383,14 @@ static void check_new(struct world *w, const struct item *item)
 	for (int i = 0; i < RUNS_MAX; i++) {
 		struct model_run *r = &w->model.runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->places; k++)
 			if (r->steps[k].state == READY &&
 			    r->steps[k].holder < 0 &&
-			    r->shape->steps[k].queue == item->queue &&
+			    r->shape->steps[base_of(k)].queue == item->queue &&
 			    entry_compare(r->steps[k].entry, item->entry) < 0)
 				world_broken(w, INVARIANT_V5,
-					     "run %d/%c has waited longer",
-					     r->number, 'a' + k);
+					     "run %d/%s has waited longer",
+					     r->number, STEP_NAME(k));
 	}
 }
 
@@ -398,9 +401,9 @@ static void check_past(struct world *w, const struct item *item)
 		r ? model_step_at(r, item->queue, item->entry) : NULL;
 
 	if (!s || s->holder != w->reading.number)
-		world_broken(w, INVARIANT_R3,
-			     "worker %d is said to hold run %d/%c",
-			     w->reading.number, item->run, 'a' + item->step);
+		world_broken(
+			w, INVARIANT_R3, "worker %d is said to hold run %d/%s",
+			w->reading.number, item->run, STEP_NAME(item->step));
 }
 
 /* A power cut has taken back that the reader had registered. */
@@ -441,8 +444,8 @@ int check_delivered(struct world *w, const struct reply *reply,
 					     "pending");
 				return count;
 			}
-			world_tell(w, " -> run %d/%c", item.run,
-				   'a' + item.step);
+			world_tell(w, " -> run %d/%s", item.run,
+				   STEP_NAME(item.step));
 			if (w->reading.is_past)
 				check_past(w, &item);
 			else

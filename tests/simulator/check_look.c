@@ -8,7 +8,7 @@
 #include "parts.h"
 
 /* What somebody is shown, against what the model says. */
-#define LETTERS_MAX (RUNS_MAX * STEPS_MAX)
+#define LETTERS_MAX (RUNS_MAX * PLACES_MAX)
 
 static void show_broken(struct world *w, const char *what)
 {
@@ -98,14 +98,16 @@ static void check_step(struct world *w, jv item, int place)
 	struct model_run *r = model_run_find(&w->model, w->look.run);
 	const struct model_step *s;
 	char name[TEXT_MAX];
+	int step;
 
 	(void)place;
 	text_of(item, "step", name);
-	if (strlen(name) != 1 || name[0] - 'a' >= r->shape->count) {
+	step = number_of_step(name);
+	if (step < 0 || step >= r->shape->count) {
 		show_broken(w, "a step of the run");
 		return;
 	}
-	s = &r->steps[name[0] - 'a'];
+	s = &r->steps[step];
 	check_text(w, item, "state", step_state_name(s->state));
 	check_number(w, item, "attempt", s->attempt);
 	check_number(w, item, "recoveries",
@@ -244,7 +246,7 @@ static int gather_letters(const struct world *w,
 		if (!r->number ||
 		    (w->look.is_below && r->number != w->look.run))
 			continue;
-		for (int k = 0; k < r->shape->count; k++)
+		for (int k = 0; k < r->shape->places; k++)
 			if (r->steps[k].letter.is_there)
 				letters[count++] = (struct shown_letter){
 					r, &r->steps[k].letter, k};
@@ -292,9 +294,9 @@ static int live_in(const struct world *w, int queue, bool is_held)
 	for (int i = 0; i < RUNS_MAX; i++) {
 		const struct model_run *r = &w->model.runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->places; k++)
 			count += model_is_live(&r->steps[k]) &&
-				 r->shape->steps[k].queue == queue &&
+				 r->shape->steps[base_of(k)].queue == queue &&
 				 (r->steps[k].holder >= 0) == is_held;
 	}
 	return count;
@@ -402,7 +404,7 @@ static void check_stats(struct world *w, jv v)
 
 		runs[r->state] += r->number != 0;
 		delayed += r->number && r->is_scheduled;
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->places; k++)
 			delayed += r->steps[k].state == DELAYED;
 	}
 	for (int i = 0; i < RUN_STATES; i++)

@@ -64,20 +64,20 @@ static void check_waiting(struct world *w, const struct model_run *r, int step,
 
 	if (text && strncmp(text, "waiting", 7) != 0) {
 		world_broken(w, broken_by_state(WAITING, text),
-			     "run %d/%c waits for %d, but is %s", r->number,
-			     'a' + step, s->needs_left, text);
+			     "run %d/%s waits for %d, but is %s", r->number,
+			     STEP_NAME(step), s->needs_left, text);
 		return;
 	}
 	if (text)
 		sscanf(text, "waiting %d %d", &left, &attempts);
 	if (left != s->needs_left)
 		world_broken(w, INVARIANT_S6,
-			     "run %d/%c waits for %d needs, not for %d",
-			     r->number, 'a' + step, left, s->needs_left);
+			     "run %d/%s waits for %d needs, not for %d",
+			     r->number, STEP_NAME(step), left, s->needs_left);
 	if (attempts != s->attempt)
 		world_broken(w, INVARIANT_S8,
-			     "run %d/%c has had %d attempts, not %d", r->number,
-			     'a' + step, attempts, s->attempt);
+			     "run %d/%s has had %d attempts, not %d", r->number,
+			     STEP_NAME(step), attempts, s->attempt);
 }
 
 static void check_entry(struct world *w, const struct model_run *r,
@@ -88,19 +88,19 @@ static void check_entry(struct world *w, const struct model_run *r,
 	int step = (int)(s - r->steps), order;
 
 	if (!entry_read(record->entry, &entry)) {
-		world_broken(w, INVARIANT_S7, "run %d/%c has no entry",
-			     r->number, 'a' + step);
+		world_broken(w, INVARIANT_S7, "run %d/%s has no entry",
+			     r->number, STEP_NAME(step));
 		return;
 	}
 	order = s->has_entry ? entry_compare(entry, s->entry) : 1;
 	if (s->is_new && order <= 0)
 		world_broken(w, INVARIANT_S5,
-			     "run %d/%c was to have another entry than %s",
-			     r->number, 'a' + step, record->entry);
+			     "run %d/%s was to have another entry than %s",
+			     r->number, STEP_NAME(step), record->entry);
 	else if (!s->is_new && order != 0)
 		world_broken(w, INVARIANT_S7,
-			     "run %d/%c has entry %s, no more %s", r->number,
-			     'a' + step, record->entry,
+			     "run %d/%s has entry %s, no more %s", r->number,
+			     STEP_NAME(step), record->entry,
 			     name_entry(old, s->entry));
 	s->entry = entry;
 	s->has_entry = true;
@@ -123,31 +123,32 @@ static void check_step(struct world *w, struct model_run *r, int step,
 	read_record(text ? text : "waiting", &record);
 	if (strcmp(record.state, expected) != 0) {
 		world_broken(w, broken_by_state(s->state, record.state),
-			     "run %d/%c was to be %s, not %s", r->number,
-			     'a' + step, expected, text ? text : "waiting");
+			     "run %d/%s was to be %s, not %s", r->number,
+			     STEP_NAME(step), expected,
+			     text ? text : "waiting");
 		return;
 	}
 	if (!is_begun && strcmp(record.entry, "-") != 0)
 		world_broken(w, INVARIANT_B1,
-			     "run %d/%c was skipped and never begun: %s",
-			     r->number, 'a' + step, text);
+			     "run %d/%s was skipped and never begun: %s",
+			     r->number, STEP_NAME(step), text);
 	if (record.attempt != s->attempt || record.recoveries != s->recoveries)
 		world_broken(w, INVARIANT_S8,
-			     "run %d/%c has %d attempts, %d recoveries; not %s",
-			     r->number, 'a' + step, s->attempt, s->recoveries,
-			     text);
+			     "run %d/%s has %d attempts, %d recoveries; not %s",
+			     r->number, STEP_NAME(step), s->attempt,
+			     s->recoveries, text);
 	if (is_begun)
 		check_entry(w, r, s, &record);
 	if (s->state == READY && (s->memo || s->is_again) &&
 	    strcmp(record.worker, "more") != 0)
 		world_broken(w, INVARIANT_S15,
-			     "run %d/%c has left something: %s", r->number,
-			     'a' + step, text);
+			     "run %d/%s has left something: %s", r->number,
+			     STEP_NAME(step), text);
 	if (s->state == RUNNING &&
 	    (strcmp(record.worker, name_worker(worker, s->worker)) != 0 ||
 	     record.started_at != s->started_at))
-		world_broken(w, INVARIANT_S10, "run %d/%c runs at %s: %s",
-			     r->number, 'a' + step, worker, text);
+		world_broken(w, INVARIANT_S10, "run %d/%s runs at %s: %s",
+			     r->number, STEP_NAME(step), worker, text);
 }
 
 /* --- what is beside the record ----------------------------------------------
@@ -182,7 +183,7 @@ static int check_letter(struct world *w, struct model_run *r, int step,
 	char field[TEXT_MAX], text[TEXT_MAX] = "";
 	const char *got;
 
-	snprintf(field, sizeof(field), "dead:%c", 'a' + step);
+	snprintf(field, sizeof(field), "dead:%s", STEP_NAME(step));
 	got = reply_field(hash, field);
 	if (l->is_there && l->is_new && got && entry_read(got, &l->entry))
 		l->is_new = false;
@@ -190,6 +191,22 @@ static int check_letter(struct world *w, struct model_run *r, int step,
 		name_entry(text, l->entry);
 	check_field(w, hash, field, text, INVARIANT_S12);
 	return l->is_there;
+}
+
+/* How far a step is with its items. */
+static int check_items(struct world *w, const struct model_run *r, int step,
+		       const struct reply *hash)
+{
+	const struct model_list *l = &r->lists[step];
+	char field[TEXT_MAX], text[TEXT_MAX];
+
+	if (!r->shape->steps[step].is_each)
+		return 0;
+	snprintf(field, sizeof(field), "items:%s", STEP_NAME(step));
+	snprintf(text, sizeof(text), "%d %d %d %d", l->total, l->begun, l->done,
+		 l->failed);
+	check_field(w, hash, field, l->is_counted ? text : "", INVARIANT_I1);
+	return l->is_counted;
 }
 
 /* Returns how many fields there are to be. */
@@ -200,21 +217,24 @@ static int check_beside(struct world *w, struct model_run *r, int step,
 	char field[TEXT_MAX], text[TEXT_MAX];
 	int count = 0;
 
-	snprintf(field, sizeof(field), "again:%c", 'a' + step);
+	snprintf(field, sizeof(field), "again:%s", STEP_NAME(step));
 	snprintf(text, sizeof(text), "%d %d", s->base, s->generation);
 	check_field(w, hash, field, s->is_again ? text : "", INVARIANT_S16);
 	count += s->is_again;
-	snprintf(field, sizeof(field), "progress:%c", 'a' + step);
+	snprintf(field, sizeof(field), "progress:%s", STEP_NAME(step));
 	check_at(w, hash, field, s->progress, INVARIANT_R1);
 	count += s->progress != 0;
-	snprintf(field, sizeof(field), "cost:%c", 'a' + step);
-	check_at(w, hash, field, s->cost, INVARIANT_R1);
+	snprintf(field, sizeof(field), "cost:%s", STEP_NAME(step));
+	snprintf(text, sizeof(text), "{\"usd\":%" PRIu32 "}", s->cost);
+	check_field(w, hash, field, s->cost ? text : "", INVARIANT_R1);
 	count += s->cost != 0;
-	snprintf(field, sizeof(field), "caught:%c", 'a' + step);
+	snprintf(field, sizeof(field), "caught:%s", STEP_NAME(step));
 	check_field(w, hash, field,
 		    s->caught < 0 ? "" : name_step(text, s->caught),
 		    INVARIANT_B2);
 	count += s->caught >= 0;
+	if (!is_item(step))
+		count += check_items(w, r, step, hash);
 	return count + check_letter(w, r, step, hash);
 }
 
@@ -279,13 +299,17 @@ void check_run(struct world *w, struct model_run *r, const struct reply *hash)
 		return;
 	}
 	/* Steps first: what is wrong with one shows in the run as well. */
-	for (int i = 0; i < r->shape->count; i++) {
-		snprintf(field, sizeof(field), "step:%c", 'a' + i);
+	for (int i = 0; i < r->shape->places; i++) {
+		if (r->steps[i].state == NOWHERE)
+			continue;
+		snprintf(field, sizeof(field), "step:%s", STEP_NAME(i));
 		check_step(w, r, i, reply_field(hash, field));
 	}
 	count = (size_t)check_whole(w, r, hash);
-	for (int i = 0; i < r->shape->count; i++) {
-		snprintf(field, sizeof(field), "step:%c", 'a' + i);
+	for (int i = 0; i < r->shape->places; i++) {
+		if (r->steps[i].state == NOWHERE && !r->steps[i].is_again)
+			continue;
+		snprintf(field, sizeof(field), "step:%s", STEP_NAME(i));
 		count += reply_field(hash, field) != NULL;
 		count += (size_t)check_beside(w, r, i, hash);
 	}

@@ -133,7 +133,7 @@ static int64_t idle_ms(const struct world *w)
 	for (int i = 0; i < RUNS_MAX; i++) {
 		const struct model_run *r = &w->model.runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++) {
+		for (int k = 0; r->number && k < r->shape->places; k++) {
 			int64_t at = next_move(w, &r->steps[k]);
 
 			next = at < next ? at : next;
@@ -188,7 +188,7 @@ bool world_is_healed(const struct world *w)
 
 		if (r->number && r->state == RUN_RUNNING)
 			return false;
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->places; k++)
 			if (model_is_live(&r->steps[k]))
 				return false;
 	}

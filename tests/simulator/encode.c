@@ -10,7 +10,11 @@ static void add_payload(struct command *to, char kind, uint32_t payload)
 {
 	char text[TEXT_MAX];
 
-	command_text(to, name_payload(text, kind, payload));
+	name_payload(text, kind, payload);
+	if (payload >= PAYLOAD_NUMBER)
+		command_slice(to, (struct slice){text, 1});
+	else
+		command_text(to, text);
 }
 
 /* JSON, as handlers report it. */
@@ -83,6 +87,21 @@ static void encode_items(const struct world *w, const struct call *c,
 		add_end(to, c, &c->items[i]);
 }
 
+static void encode_expand(const struct world *w, const struct call *c,
+			  struct command *to)
+{
+	const struct item *item = &c->items[0];
+	char text[TEXT_MAX];
+
+	(void)w;
+	command_text(to, name_worker(text, c->who));
+	add_ref(to, item);
+	command_int(to, item->attempt);
+	command_int(to, item->first);
+	for (int i = 0; i < item->size; i++)
+		add_payload(to, 'e', item_payload(item->list, item->first + i));
+}
+
 static void encode_notes(const struct world *w, const struct call *c,
 			 struct command *to)
 {
@@ -97,7 +116,10 @@ static void encode_notes(const struct world *w, const struct call *c,
 		command_int(to, item->attempt);
 		add_json(to, item->progress);
 		add_payload(to, 'm', item->memo);
-		add_json(to, item->cost);
+		if (item->cost)
+			command_addf(to, "{\"usd\":%" PRIu32 "}", item->cost);
+		else
+			command_text(to, "");
 		add_payload(to, 'l', item->log);
 	}
 }
@@ -214,6 +236,7 @@ void encode(const struct world *w, const struct call *c)
 		[CALL_heartbeat] = encode_worker,
 		[CALL_leave] = encode_worker,
 		[CALL_take] = encode_items,
+		[CALL_expand] = encode_expand,
 		[CALL_complete] = encode_items,
 		[CALL_fail] = encode_items,
 		[CALL_defer] = encode_items,

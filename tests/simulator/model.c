@@ -44,9 +44,10 @@ const char *run_state_name(enum run_state state)
 
 const char *step_state_name(enum step_state state)
 {
-	static const char *const names[] = {"waiting", "ready", "running",
-					    "delayed", "done",  "skipped",
-					    "failed",  "dead",  "cancelled"};
+	static const char *const names[] = {"nowhere", "waiting",  "ready",
+					    "running", "spread",   "delayed",
+					    "done",    "skipped",  "failed",
+					    "dead",    "cancelled"};
 
 	return names[state];
 }
@@ -103,9 +104,9 @@ bool model_is_settled(const struct model_step *s)
 struct model_step *model_step_at(struct model_run *r, int queue,
 				 struct entry entry)
 {
-	for (int i = 0; i < r->shape->count; i++)
+	for (int i = 0; i < r->shape->places; i++)
 		if (model_is_live(&r->steps[i]) && !r->steps[i].is_new &&
-		    r->shape->steps[i].queue == queue &&
+		    r->shape->steps[base_of(i)].queue == queue &&
 		    entry_compare(r->steps[i].entry, entry) == 0)
 			return &r->steps[i];
 	return NULL;
@@ -116,10 +117,10 @@ bool model_is_held(const struct model *m, int worker, int queue)
 	for (int i = 0; i < RUNS_MAX; i++) {
 		const struct model_run *r = &m->runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->places; k++)
 			if (model_is_live(&r->steps[k]) &&
 			    r->steps[k].holder == worker &&
-			    r->shape->steps[k].queue == queue)
+			    r->shape->steps[base_of(k)].queue == queue)
 				return true;
 	}
 	return false;
@@ -145,6 +146,16 @@ void model_log(struct model_run *r, uint32_t code)
 			return;
 	must(r->log_count < LOGS_MAX);
 	r->logs[r->log_count++] = code;
+}
+
+void model_forget_logs(struct model_run *r, int step)
+{
+	int kept = 0;
+
+	for (int i = 0; i < r->log_count; i++)
+		if (r->logs[i] >> 24 != (uint32_t)step)
+			r->logs[kept++] = r->logs[i];
+	r->log_count = kept;
 }
 
 void answer_word(struct answer *a, const char *word)
@@ -190,7 +201,7 @@ void model_deliver(struct model *m, int run, int step, int worker)
 {
 	struct model_run *r = model_run_find(m, run);
 
-	must(r && step >= 0 && step < r->shape->count);
+	must(r && step >= 0 && step < r->shape->places);
 	r->steps[step].holder = worker;
 }
 
@@ -207,19 +218,23 @@ void model_finish(struct model *m, struct model_run *r, enum run_state state)
 	model_touch(m, r);
 }
 
+void model_halt(struct model *m, struct model_run *r, int step,
+		bool stops_running)
+{
+	struct model_step *s = &r->steps[step];
+
+	if (s->state == RUNNING && stops_running)
+		model_order_stop(m, s->worker, s->entry);
+	else if (s->state != READY && s->state != DELAYED && s->state != SPREAD)
+		return;
+	model_settle(m, r, step, CANCELLED);
+}
+
 void model_stop(struct model *m, struct model_run *r, enum run_state state,
 		bool stops_running)
 {
-	for (int i = 0; i < r->shape->count; i++) {
-		struct model_step *s = &r->steps[i];
-
-		if (s->state == READY || s->state == DELAYED) {
-			model_settle(m, r, i, CANCELLED);
-		} else if (s->state == RUNNING && stops_running) {
-			model_order_stop(m, s->worker, s->entry);
-			model_settle(m, r, i, CANCELLED);
-		}
-	}
+	for (int i = 0; i < r->shape->places; i++)
+		model_halt(m, r, i, stops_running);
 	r->has_reason = true;
 	if (r->closing)
 		model_close_finally(m, r, state);
@@ -241,7 +256,7 @@ static void leave_definition(struct model *m, struct model_run *r)
 
 void model_remove(struct model *m, struct model_run *r)
 {
-	for (int i = 0; i < r->shape->count; i++)
+	for (int i = 0; i < r->shape->places; i++)
 		if (r->steps[i].state == RUNNING)
 			model_order_stop(m, r->steps[i].worker,
 					 r->steps[i].entry);
@@ -278,7 +293,9 @@ void model_bury(struct model *m, struct model_run *r, int step,
 	model_settle(m, r, step, DEAD);
 	model_count(m, COUNT_DEAD, 1);
 	if (r->closing)
-		model_close_step(m, r, step);
+		model_close_step(m, r,
+				 r->closing == CLOSING_CLEANS ? base_of(step)
+							      : step);
 	else if (r->state == RUN_RUNNING)
 		model_stop(m, r, RUN_FAILED, false);
 }
@@ -295,6 +312,7 @@ void model_apply(struct model *m, const struct call *c, struct answer *a)
 		[CALL_heartbeat] = model_heartbeat,
 		[CALL_leave] = model_leave,
 		[CALL_take] = model_take,
+		[CALL_expand] = model_expand,
 		[CALL_complete] = model_complete,
 		[CALL_fail] = model_fail,
 		[CALL_defer] = model_defer,

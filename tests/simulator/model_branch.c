@@ -13,7 +13,7 @@ bool model_goes_on(const struct model_run *r, int step)
 {
 	if (r->state != RUN_RUNNING || r->closing == CLOSING_DRAINS)
 		return false;
-	return !r->closing || r->shape->steps[step].when;
+	return !r->closing || model_of(r, step)->when;
 }
 
 static bool has_passed(const struct model_run *r, int step)
@@ -145,19 +145,27 @@ static int handler_of(const struct shape_step *of, enum class class)
 	return -1;
 }
 
+bool model_provides_for(const struct shape_step *of, enum class class)
+{
+	return of->is_tolerant || handler_of(of, class) >= 0;
+}
+
 void model_give_up(struct model *m, struct model_run *r, int step,
 		   enum class class)
 {
-	const struct shape_step *of = &r->shape->steps[step];
-	int handler = handler_of(of, class);
+	const struct shape_step *of = model_of(r, step);
 
-	if (!model_goes_on(r, step) || (handler < 0 && !of->is_tolerant)) {
+	if (is_item(step)) {
+		model_give_up_item(m, r, step, class);
+		return;
+	}
+	if (!model_goes_on(r, step) || !model_provides_for(of, class)) {
 		model_bury(m, r, step, class);
 		return;
 	}
 	model_settle(m, r, step, FAILED);
 	r->steps[step].has_error = true;
-	r->steps[step].caught = handler;
+	r->steps[step].caught = handler_of(of, class);
 	model_count(m, COUNT_TOLERATED, 1);
 	model_follow(m, r, step, NULL);
 }

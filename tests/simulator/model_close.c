@@ -36,6 +36,8 @@ static void clean(struct model *m, struct model_run *r)
 
 		if (!of->when || model_is_settled(s) || s->state == DEAD)
 			continue;
+		if (r->lists[i].is_counted) /* it begins anew */
+			model_forget_items(m, r, i);
 		s->recoveries = 0;
 		if (!is_for(of, r->ending)) {
 			model_skip(m, r, i);
@@ -60,7 +62,7 @@ void model_close(struct model *m, struct model_run *r, enum run_state ending)
 	r->deadline_at = 0;
 	r->is_scheduled = false;
 	r->left = 0;
-	for (int i = 0; i < r->shape->count; i++)
+	for (int i = 0; i < r->shape->places; i++)
 		r->left += r->steps[i].state == RUNNING;
 	model_touch(m, r);
 	if (r->left == 0)
@@ -72,7 +74,7 @@ void model_close_step(struct model *m, struct model_run *r, int step)
 	const struct shape *shape = r->shape;
 
 	for (int i = 0; i < shape->count && r->closing == CLOSING_CLEANS; i++)
-		if ((shape->steps[step].next & (1u << i)) &&
+		if (!is_item(step) && (shape->steps[step].next & (1u << i)) &&
 		    shape->steps[i].when && r->steps[i].state == WAITING &&
 		    --r->steps[i].needs_left == 0)
 			model_enqueue(m, r, i);

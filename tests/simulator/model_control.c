@@ -58,6 +58,7 @@ static void create(struct model *m, const struct item *item)
 	}
 	for (int i = 0; i < r->shape->count; i++) {
 		r->steps[i].holder = r->steps[i].caught = -1;
+		r->steps[i].state = WAITING;
 		r->steps[i].needs_left =
 			__builtin_popcount(r->shape->steps[i].needs);
 		if (r->steps[i].needs_left == 0)
@@ -126,7 +127,7 @@ void model_cancel(struct model *m, const struct call *c, struct answer *a)
 		return;
 	}
 	if (r->state == RUN_RUNNING) {
-		for (int i = 0; i < r->shape->count; i++)
+		for (int i = 0; i < r->shape->places; i++)
 			stopped += r->steps[i].state == RUNNING;
 		model_stop(m, r, RUN_CANCELLED, true);
 	}
@@ -134,35 +135,36 @@ void model_cancel(struct model *m, const struct call *c, struct answer *a)
 	a->numbers[0].value = stopped;
 }
 
-/* The steps to run again: what isn't done or running, and all from `from`. */
-static unsigned steps_to_reset(const struct model_run *r, int from)
+static bool has_step(const struct shape *s, int step)
 {
-	unsigned reset = from >= 0 ? 1u << from : 0;
+	return base_of(step) < s->count &&
+	       (!is_item(step) || s->steps[base_of(step)].is_each);
+}
 
-	for (int i = 0; i < r->shape->count; i++) {
-		if (from >= 0 && (r->shape->steps[i].needs & reset) &&
-		    (reset & (1u << from)))
-			reset |= 1u << i;
-	}
-	return reset;
+/* A step, and all that comes behind it. */
+static unsigned steps_from(const struct model_run *r, int from)
+{
+	unsigned steps = 1u << from;
+
+	for (int i = from + 1; i < r->shape->count; i++)
+		if (r->shape->steps[i].needs & steps)
+			steps |= 1u << i;
+	return steps;
 }
 
 static bool runs_one_of(const struct model_run *r, unsigned steps)
 {
-	for (int i = 0; i < r->shape->count; i++)
-		if ((steps & (1u << i)) && r->steps[i].state == RUNNING)
+	for (int i = 0; i < r->shape->places; i++)
+		if ((steps & (1u << base_of(i))) &&
+		    r->steps[i].state == RUNNING)
 			return true;
 	return false;
 }
 
-static void reset_step(struct model_run *r, int step)
+void model_reset_step(struct model_run *r, int step)
 {
 	struct model_step *s = &r->steps[step];
 
-	if (s->state == DONE) {
-		s->generation++;
-		s->output = s->memo = 0;
-	}
 	s->has_error = false;
 	s->caught = -1;
 	s->letter.is_there = false;
@@ -171,6 +173,19 @@ static void reset_step(struct model_run *r, int step)
 	s->base = s->attempt;
 	s->is_again = s->is_again || s->attempt > 0 || s->generation > 0;
 	s->has_entry = false;
+}
+
+/* One that was done, wholly or in part, is another one from now on. */
+static void reset_step(struct model *m, struct model_run *r, int step)
+{
+	struct model_step *s = &r->steps[step];
+
+	if (s->state == DONE || r->lists[step].is_counted) {
+		s->generation++;
+		s->output = s->memo = 0;
+		model_forget_items(m, r, step);
+	}
+	model_reset_step(r, step);
 	s->state = WAITING;
 }
 
@@ -197,40 +212,85 @@ static void reopen(struct model *m, struct model_run *r)
 	}
 }
 
-void model_retry(struct model *m, const struct call *c, struct answer *a)
+/* All that is not settled and has come to its end with the run. */
+static unsigned unsettled(const struct model_run *r)
 {
-	struct model_run *r = run_of(m, c, a);
-	unsigned reset;
+	unsigned steps = 0;
 
-	if (!r)
-		return;
-	if (c->step >= r->shape->count && r->state != RUN_RUNNING) {
-		answer_error(a, "ABSENT");
-		return;
-	}
-	reset = steps_to_reset(r, c->step);
-	if (r->state == RUN_RUNNING || (r->state == RUN_DONE && c->step < 0) ||
-	    runs_one_of(r, reset)) {
-		answer_error(a, "CONFLICT");
-		return;
-	}
 	for (int i = 0; i < r->shape->count; i++)
-		if ((!model_is_settled(&r->steps[i]) &&
-		     r->steps[i].state != RUNNING) ||
-		    (r->shape->steps[i].when &&
-		     (r->shape->steps[i].needs & reset)))
-			reset |= 1u << i;
-	if (!reset) { /* all was settled while the run was closed */
-		answer_error(a, "CONFLICT");
-		return;
+		if (!model_is_settled(&r->steps[i]) &&
+		    r->steps[i].state != RUNNING)
+			steps |= 1u << i;
+	return steps;
+}
+
+/* Who cleans up does so anew, and all of it. */
+static void add_closing(const struct model_run *r, unsigned *reset,
+			unsigned *anew)
+{
+	for (int i = 0; i < r->shape->count; i++) {
+		if (!r->shape->steps[i].when)
+			continue;
+		if (r->shape->steps[i].needs & *reset)
+			*reset |= 1u << i;
+		*anew |= *reset & (1u << i);
 	}
+}
+
+/* What a step with items has done is kept, unless it begins anew. */
+static void reset_all(struct model *m, struct model_run *r, int from,
+		      unsigned reset, unsigned anew)
+{
+	unsigned kept = 0;
+
+	for (int i = 0; i < r->shape->count; i++) {
+		if (r->lists[i].is_counted && (reset & ~anew & (1u << i)))
+			kept |= 1u << i;
+		else if (reset & (1u << i))
+			reset_step(m, r, i);
+	}
+	reopen(m, r);
+	if (from >= 0 && (kept & (1u << base_of(from))))
+		model_reopen_item(m, r, from);
 	for (int i = 0; i < r->shape->count; i++)
-		if (reset & (1u << i))
-			reset_step(r, i);
+		if (kept & (1u << i))
+			model_resume_items(m, r, i);
 	r->left = 0;
 	for (int i = 0; i < r->shape->count; i++)
 		r->left += !model_is_settled(&r->steps[i]);
-	reopen(m, r);
+}
+
+void model_retry(struct model *m, const struct call *c, struct answer *a)
+{
+	struct model_run *r = run_of(m, c, a);
+	unsigned reset, anew;
+
+	if (!r)
+		return;
+	if (c->step >= 0 && !has_step(r->shape, c->step) &&
+	    r->state != RUN_RUNNING) {
+		answer_error(a, "ABSENT");
+		return;
+	}
+	anew = c->step >= 0 ? steps_from(r, base_of(c->step)) : 0;
+	if (r->state == RUN_RUNNING || (r->state == RUN_DONE && c->step < 0) ||
+	    runs_one_of(r, anew)) {
+		answer_error(a, "CONFLICT");
+		return;
+	}
+	reset = anew | unsettled(r);
+	if (c->step >= 0 && is_item(c->step))
+		anew &= ~(1u << base_of(c->step));
+	add_closing(r, &reset, &anew);
+	/* All was settled while the run was closed; or there is no such item.
+	 */
+	if (!reset || (c->step >= 0 && is_item(c->step) &&
+		       !(anew & (1u << base_of(c->step))) &&
+		       !model_has_ended(r, c->step))) {
+		answer_error(a, "CONFLICT");
+		return;
+	}
+	reset_all(m, r, c->step, reset, anew);
 	for (int i = 0; i < r->shape->count; i++)
 		if (reset & (1u << i))
 			r->steps[i].needs_left = needs_left(r, i);
@@ -256,7 +316,7 @@ void model_drop(struct model *m, const struct call *c, struct answer *a)
 	for (int i = 0; i < RUNS_MAX; i++) {
 		struct model_run *r = &m->runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++) {
+		for (int k = 0; r->number && k < r->shape->places; k++) {
 			struct letter *l = &r->steps[k].letter;
 
 			if (l->is_there &&

@@ -6,6 +6,17 @@
 
 /* What the files of the model share. */
 
+/* What the graph says of a step, or of an item. */
+static inline const struct shape_step *model_of(const struct model_run *r,
+						int step)
+{
+	return &r->shape->steps[base_of(step)];
+}
+
+/* A step is tried again, or its item: its earlier tries do not count. */
+void model_reset_step(struct model_run *r, int step);
+void model_forget_logs(struct model_run *r, int step);
+
 void model_touch(struct model *m, const struct model_run *r);
 void model_count(struct model *m, enum counter c, int64_t increment);
 void model_log(struct model_run *r, uint32_t code);
@@ -16,6 +27,9 @@ void model_enqueue(struct model *m, struct model_run *r, int step);
 void model_settle(struct model *m, struct model_run *r, int step,
 		  enum step_state state);
 void model_delay(struct model *m, struct model_run *r, int step, int64_t due);
+/* A step is taken out of wherever it is; a running one if so. */
+void model_halt(struct model *m, struct model_run *r, int step,
+		bool stops_running);
 /* A run ends; what is ready or delayed ends with it, and what runs if so. */
 void model_stop(struct model *m, struct model_run *r, enum run_state state,
 		bool stops_running);
@@ -53,6 +67,32 @@ void model_begin_again(struct model *m, struct model_run *r, int step,
 void model_give_up(struct model *m, struct model_run *r, int step,
 		   enum class class);
 
+/* --- items (model_each.c) --- */
+/* The list of a running step is complete; what is to be answered. */
+const char *model_spread(struct model *m, const struct item *item);
+/* A running item is complete. */
+void model_end_item(struct model *m, struct model_run *r, int item,
+		    uint32_t result);
+/* A running item is not tried again. */
+void model_give_up_item(struct model *m, struct model_run *r, int item,
+			enum class class);
+bool model_has_ended(const struct model_run *r, int item);
+/* Nothing is left of the items of a step. */
+void model_forget_items(struct model *m, struct model_run *r, int step);
+/* What had not ended of them goes on. */
+void model_resume_items(struct model *m, struct model_run *r, int step);
+/* One that has ended is to be performed again. */
+void model_reopen_item(struct model *m, struct model_run *r, int item);
+/* Does the workflow of a step provide for such a failure? */
+bool model_provides_for(const struct shape_step *of, enum class class);
+/*
+ * The step that the caller holds, or NULL and why not. ended, attempt: what
+ * this very attempt may have become already.
+ */
+struct model_step *model_held(struct model *m, const struct item *item,
+			      enum step_state ended, int attempt,
+			      struct answer *a);
+
 /* --- closing (model_close.c) --- */
 /* A run with closing steps comes to a bad end. */
 void model_close(struct model *m, struct model_run *r, enum run_state ending);
@@ -80,6 +120,8 @@ typedef void model_fn(struct model *m, const struct call *c, struct answer *a);
 /* model_step.c */
 model_fn model_take, model_complete, model_fail, model_defer, model_release,
 	model_note;
+/* model_each.c */
+model_fn model_expand;
 /* model_time.c */
 model_fn model_promote, model_reclaim, model_sweep;
 /* model_worker.c */

@@ -5,12 +5,14 @@
 #include "shape.h"
 
 /* What ought to be known of a run and of its steps. */
-#define LOGS_MAX 96
+#define LOGS_MAX 160
 
 enum step_state {
+	NOWHERE, /* no step at all; an item that has not begun, or has ended */
 	WAITING,
 	READY,
 	RUNNING,
+	SPREAD,
 	DELAYED,
 	DONE,
 	SKIPPED,
@@ -46,6 +48,16 @@ struct model_step {
 	struct letter letter;
 };
 
+#define ITEM_FAILED UINT32_MAX /* the result of one that is tolerated */
+
+/* The items of a step, and what came of them. */
+struct model_list {
+	int kept;                                    /* items that are there */
+	uint32_t items[LIST_MAX], results[LIST_MAX]; /* 0: none yet */
+	bool is_counted; /* its worker has said that the list is complete: */
+	int total, begun, done, failed;
+};
+
 struct model_run {
 	int number; /* 0: there is none */
 	enum run_state state;
@@ -57,7 +69,8 @@ struct model_run {
 	int definition, key;
 	uint32_t input;
 	int64_t submitted_at, finished_at, deadline_at; /* 0: none */
-	struct model_step steps[STEPS_MAX];
+	struct model_step steps[PLACES_MAX];
+	struct model_list lists[STEPS_MAX];
 	uint32_t logs[LOGS_MAX]; /* fields of the log, as log_code() */
 	int log_count;
 };

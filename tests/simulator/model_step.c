@@ -12,7 +12,7 @@ static struct model_step *step_of(struct model *m, const struct item *item,
 				  struct model_run **r)
 {
 	*r = model_run_find(m, item->run);
-	if (!*r || item->step >= (*r)->shape->count)
+	if (!*r || item->step >= (*r)->shape->places)
 		return NULL;
 	model_touch(m, *r);
 	return &(*r)->steps[item->step];
@@ -31,16 +31,21 @@ static void fill_begun(const struct model_run *r, int step,
 		       struct item_answer *a)
 {
 	const struct model_step *s = &r->steps[step];
-	const struct shape_step *of = &r->shape->steps[step];
+	const struct shape_step *of = model_of(r, step);
+	unsigned reads = is_item(step) ? of->item_reads : of->reads;
 
 	a->digest = r->shape->digest;
 	snprintf(a->count, TEXT_MAX, "%d %d %d %d", s->attempt, s->base,
 		 s->recoveries, s->generation);
 	a->memo = s->memo;
-	a->input = of->reads_input ? r->input : 0;
+	a->input = (is_item(step) ? of->item_reads_input : of->reads_input)
+			   ? r->input
+			   : 0;
 	for (int i = 0; i < r->shape->count; i++)
-		if (of->reads & (1u << i))
+		if (reads & (1u << i))
 			a->reads[a->reads_count++] = r->steps[i].output;
+	if (is_item(step))
+		a->element = r->lists[base_of(step)].items[index_of(step)];
 }
 
 static void begin_answer(const struct model_run *r, int step, struct answer *a)
@@ -72,7 +77,7 @@ static int bearer(const struct model_run *r, const struct item *item)
 static bool is_suspect(const struct model_run *r, int step)
 {
 	int recoveries = r->steps[step].recoveries;
-	int limit = r->shape->steps[step].recoveries;
+	int limit = model_of(r, step)->recoveries;
 
 	return recoveries > 0 && recoveries >= (limit < 3 ? limit : 3);
 }
@@ -171,16 +176,13 @@ void model_take(struct model *m, const struct call *c, struct answer *a)
 /* Dead and failed are two ways to be given up. */
 static bool has_become(const struct model_step *s, enum step_state ended)
 {
-	return s->state == ended || (ended == DEAD && s->state == FAILED);
+	return s->state == ended || (ended == DEAD && s->state == FAILED) ||
+	       (ended == DONE && s->state == SPREAD);
 }
 
-/*
- * The step that the caller holds, or NULL and why not. ended, attempt: what
- * this very attempt may have become already.
- */
-static struct model_step *held(struct model *m, const struct item *item,
-			       enum step_state ended, int attempt,
-			       struct answer *a)
+struct model_step *model_held(struct model *m, const struct item *item,
+			      enum step_state ended, int attempt,
+			      struct answer *a)
 {
 	struct model_run *r;
 	struct model_step *s = step_of(m, item, &r);
@@ -192,8 +194,9 @@ static struct model_step *held(struct model *m, const struct item *item,
 	if (s->state == RUNNING && has_entry(s, item) &&
 	    s->worker == m->caller && s->attempt == item->attempt)
 		return s;
-	if (has_entry(s, item) && has_become(s, ended) &&
-	    s->attempt == attempt) {
+	if ((has_entry(s, item) && has_become(s, ended) &&
+	     s->attempt == attempt) ||
+	    model_has_ended(r, item->step)) {
 		model_count(m, COUNT_DUPLICATES, 1);
 		answer_word(a, "DUPLICATE");
 	} else if (has_entry(s, item) && s->state == CANCELLED) {
@@ -214,8 +217,8 @@ bool model_may_inherit(struct model *m, const struct offer *offer, int step)
 	       model_is_known_live(m, offer->call->who) &&
 	       !(m->paused & (1u << item->queue)) &&
 	       shape->steps[step].queue == item->queue &&
-	       (shape->steps[step].is_pass ||
-		!shape->steps[item->step].is_pass);
+	       (!shape_is_exec(&shape->steps[step]) ||
+		shape_is_exec(&shape->steps[item->step]));
 }
 
 /* Returns the step that the worker goes on with, or -1. */
@@ -248,16 +251,32 @@ static int heir_again(struct model *m, const struct call *c,
 	return heir;
 }
 
+/* What is to be answered to who holds it. */
+static const char *end_well(struct model *m, const struct call *c,
+			    const struct item *item, struct item_answer *of)
+{
+	struct model_run *r = model_run_find(m, item->run);
+
+	if (is_item(item->step)) {
+		model_end_item(m, r, item->step, item->payload);
+		model_count(m, COUNT_STEPS_DONE, 1);
+	} else if (model_of(r, item->step)->is_each && !item->is_skipped) {
+		return model_spread(m, item);
+	} else {
+		of->heir = commit(m, c, item);
+	}
+	return "COMMITTED";
+}
+
 void model_complete(struct model *m, const struct call *c, struct answer *a)
 {
 	for (int i = 0; i < c->count; i++) {
 		const struct item *item = &c->items[i];
 		struct item_answer *of = &a->items[i];
 
-		if (held(m, item, item->is_skipped ? SKIPPED : DONE,
-			 item->attempt, a)) {
-			of->heir = commit(m, c, item);
-			answer_word(a, "COMMITTED");
+		if (model_held(m, item, item->is_skipped ? SKIPPED : DONE,
+			       item->attempt, a)) {
+			answer_word(a, end_well(m, c, item, of));
 		} else if (strcmp(of->word, "DUPLICATE") == 0) {
 			of->heir = heir_again(m, c, item);
 		}
@@ -287,7 +306,8 @@ void model_fail(struct model *m, const struct call *c, struct answer *a)
 		bool is_last = item->when < 0;
 		struct model_run *r = model_run_find(m, item->run);
 
-		if (!held(m, item, is_last ? DEAD : DELAYED, item->attempt, a))
+		if (!model_held(m, item, is_last ? DEAD : DELAYED,
+				item->attempt, a))
 			continue;
 		model_log(r, log_code(item->step, item->attempt, -1));
 		if (item->log)
@@ -306,7 +326,7 @@ void model_defer(struct model *m, const struct call *c, struct answer *a)
 	for (int i = 0; i < c->count; i++) {
 		const struct item *item = &c->items[i];
 		struct model_step *s =
-			held(m, item, DELAYED, item->attempt - 1, a);
+			model_held(m, item, DELAYED, item->attempt - 1, a);
 
 		if (!s)
 			continue;
@@ -323,7 +343,8 @@ void model_note(struct model *m, const struct call *c, struct answer *a)
 	for (int i = 0; i < c->count; i++) {
 		const struct item *item = &c->items[i];
 		/* No state means that a note was noted already. */
-		struct model_step *s = held(m, item, WAITING, item->attempt, a);
+		struct model_step *s =
+			model_held(m, item, NOWHERE, item->attempt, a);
 
 		if (!s)
 			continue;
@@ -350,7 +371,7 @@ static enum way recover(struct model *m, struct model_run *r, int step)
 
 	model_log(r, log_code(step, s->attempt, s->recoveries));
 	model_count(m, COUNT_FAILURES + (int)CLASS_WORKER_LOST, 1);
-	if (s->recoveries >= r->shape->steps[step].recoveries) {
+	if (s->recoveries >= model_of(r, step)->recoveries) {
 		model_give_up(m, r, step, CLASS_WORKER_LOST);
 		return WAY_DEAD;
 	}

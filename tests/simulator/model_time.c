@@ -47,7 +47,7 @@ static int due_compare(const void *left, const void *right)
 		return a->at < b->at ? -1 : 1;
 	if (a->run != b->run)
 		return a->run < b->run ? -1 : 1;
-	return a->step - b->step;
+	return step_compare(a->step, b->step);
 }
 
 static int gather_due(const struct model *m, struct due *found)
@@ -62,7 +62,7 @@ static int gather_due(const struct model *m, struct due *found)
 		if (r->is_scheduled && r->deadline_at <= m->now)
 			found[count++] =
 				(struct due){r->deadline_at, r->number, -1};
-		for (int k = 0; k < r->shape->count; k++)
+		for (int k = 0; k < r->shape->places; k++)
 			if (r->steps[k].state == DELAYED &&
 			    r->steps[k].due_at <= m->now)
 				found[count++] = (struct due){
@@ -91,7 +91,7 @@ static int come_due(struct model *m, const struct due *due)
 
 void model_promote(struct model *m, const struct call *c, struct answer *a)
 {
-	struct due found[RUNS_MAX * (STEPS_MAX + 1)];
+	struct due found[RUNS_MAX * (PLACES_MAX + 1)];
 	int count, whats[3] = {0};
 
 	if (!lead(m, ROLE_PROMOTE, c, a))
@@ -192,8 +192,8 @@ static int gather_held(const struct model *m, const struct model_worker *w,
 	for (int i = 0; i < RUNS_MAX; i++) {
 		const struct model_run *r = &m->runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++) {
-			int queue = r->shape->steps[k].queue;
+		for (int k = 0; r->number && k < r->shape->places; k++) {
+			int queue = r->shape->steps[base_of(k)].queue;
 
 			if (model_is_live(&r->steps[k]) &&
 			    r->steps[k].holder == w->number &&
@@ -213,7 +213,7 @@ static int gather_held(const struct model *m, const struct model_worker *w,
 static int reclaim_worker(struct model *m, const struct model_worker *w,
 			  int limit)
 {
-	struct held found[RUNS_MAX * STEPS_MAX];
+	struct held found[RUNS_MAX * PLACES_MAX];
 	int count = gather_held(m, w, found);
 
 	if (count > limit)

@@ -100,26 +100,26 @@ static void adopt(struct model *m, int worker, int queue)
 
 void model_adopt_strays(struct model *m)
 {
-	bool is_known[RUNS_MAX * STEPS_MAX];
+	bool is_known[RUNS_MAX * PLACES_MAX];
 
-	for (int i = 0; i < RUNS_MAX * STEPS_MAX; i++) {
-		const struct model_run *r = &m->runs[i / STEPS_MAX];
-		const struct model_step *s = &r->steps[i % STEPS_MAX];
+	for (int i = 0; i < RUNS_MAX * PLACES_MAX; i++) {
+		const struct model_run *r = &m->runs[i / PLACES_MAX];
+		const struct model_step *s = &r->steps[i % PLACES_MAX];
 		const struct model_worker *w;
 
 		is_known[i] = true;
-		if (!r->number || i % STEPS_MAX >= r->shape->count ||
+		if (!r->number || i % PLACES_MAX >= r->shape->places ||
 		    !model_is_live(s) || s->holder < 0)
 			continue;
 		w = model_worker_find(m, s->holder);
 		is_known[i] = w && w->is_there;
 	}
-	for (int i = 0; i < RUNS_MAX * STEPS_MAX; i++) {
-		const struct model_run *r = &m->runs[i / STEPS_MAX];
+	for (int i = 0; i < RUNS_MAX * PLACES_MAX; i++) {
+		const struct model_run *r = &m->runs[i / PLACES_MAX];
 
 		if (!is_known[i])
-			adopt(m, r->steps[i % STEPS_MAX].holder,
-			      r->shape->steps[i % STEPS_MAX].queue);
+			adopt(m, r->steps[i % PLACES_MAX].holder,
+			      r->shape->steps[base_of(i % PLACES_MAX)].queue);
 	}
 }
 

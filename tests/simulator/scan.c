@@ -108,6 +108,25 @@ static void scan_idle(struct world *w, const struct reply *reply, int number)
 /* --- keys -------------------------------------------------------------------
  */
 
+/* Items and results of a step that has some. */
+static bool is_list(struct world *w, const char *name)
+{
+	const char *at = strchr(name, ':');
+	const struct model_run *r;
+	char run[TEXT_MAX];
+	int step;
+
+	if ((strncmp(name, "items:", 6) != 0 &&
+	     strncmp(name, "results:", 8) != 0) ||
+	    strlen(at) != 29)
+		return false;
+	snprintf(run, sizeof(run), "%.26s", at + 1);
+	r = model_run_find(&w->model, number_of_run(run));
+	step = number_of_step(at + 28);
+	return r && step >= 0 && step < r->shape->count &&
+	       r->lists[step].kept > 0;
+}
+
 static bool is_of_run(struct world *w, const char *name)
 {
 	static const char *const kinds[] = {"run:", "out:", "log:"};
@@ -116,7 +135,7 @@ static bool is_of_run(struct world *w, const char *name)
 		if (strncmp(name, kinds[i], 4) == 0)
 			return model_run_find(&w->model,
 					      number_of_run(name + 4));
-	return false;
+	return is_list(w, name);
 }
 
 static bool is_of_worker(struct world *w, const char *name)
@@ -250,6 +269,21 @@ static void ask(struct world *w, on_reply_fn *on_reply, int number,
 	expect(w, on_reply, number);
 }
 
+static void scan_lists(struct world *w, const char *key, int place, int step)
+{
+	const struct model_run *r = &w->model.runs[place];
+	int number = place * STEPS_MAX + step;
+	char name[TEXT_MAX];
+
+	if (!r->shape->steps[step].is_each)
+		return;
+	name_run(name, r->number);
+	ask(w, scan_items, number, "LRANGE %s:items:%s/%s 0 -1", key, name,
+	    STEP_NAME(step));
+	ask(w, scan_results, number, "LRANGE %s:results:%s/%s 0 -1", key, name,
+	    STEP_NAME(step));
+}
+
 static void scan_runs(struct world *w)
 {
 	char name[TEXT_MAX], text[TEXT_MAX];
@@ -262,6 +296,8 @@ static void scan_runs(struct world *w)
 		ask(w, scan_run, i, "HGETALL %s:run:%s", key, name);
 		ask(w, scan_output, i, "HGETALL %s:out:%s", key, name);
 		ask(w, scan_log, i, "HGETALL %s:log:%s", key, name);
+		for (int k = 0; k < w->model.runs[i].shape->count; k++)
+			scan_lists(w, key, i, k);
 	}
 }
 

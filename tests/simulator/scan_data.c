@@ -13,11 +13,13 @@
 static struct model_step *step_named(struct world *w, const char *run,
 				     const char *step, struct model_run **r)
 {
+	int number;
+
 	*r = model_run_find(&w->model, number_of_run(run));
-	if (!*r || strlen(step) != 1 || step[0] < 'a' ||
-	    step[0] >= 'a' + (*r)->shape->count)
+	number = number_of_step(step);
+	if (!*r || number < 0 || number >= (*r)->shape->places)
 		return NULL;
-	return &(*r)->steps[step[0] - 'a'];
+	return &(*r)->steps[number];
 }
 
 static const char *item_text(const struct reply *reply, size_t i)
@@ -51,9 +53,9 @@ static size_t live_in(const struct world *w, int queue, bool is_held)
 	for (int i = 0; i < RUNS_MAX; i++) {
 		const struct model_run *r = &w->model.runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->places; k++)
 			count += model_is_live(&r->steps[k]) &&
-				 r->shape->steps[k].queue == queue &&
+				 r->shape->steps[base_of(k)].queue == queue &&
 				 (!is_held || r->steps[k].holder >= 0);
 	}
 	return count;
@@ -96,13 +98,13 @@ void scan_pending(struct world *w, const struct reply *reply, int queue)
 	for (int i = 0; i < RUNS_MAX; i++) {
 		struct model_run *r = &w->model.runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++) {
+		for (int k = 0; r->number && k < r->shape->places; k++) {
 			struct model_step *s = &r->steps[k];
 			char entry[TEXT_MAX], worker[TEXT_MAX];
 			bool is_found = false;
 
 			if (!model_is_live(s) || s->holder < 0 ||
-			    r->shape->steps[k].queue != queue)
+			    r->shape->steps[base_of(k)].queue != queue)
 				continue;
 			name_entry(entry, s->entry);
 			name_worker(worker, s->holder);
@@ -115,8 +117,8 @@ void scan_pending(struct world *w, const struct reply *reply, int queue)
 						worker) == 0);
 			if (!is_found)
 				world_broken(w, INVARIANT_R3,
-					     "run %d/%c is not pending for %s",
-					     r->number, 'a' + k, worker);
+					     "run %d/%s is not pending for %s",
+					     r->number, STEP_NAME(k), worker);
 			count++;
 		}
 	}
@@ -161,24 +163,68 @@ void scan_output(struct world *w, const struct reply *reply, int number)
 	name_payload(text, 'i', r->input);
 	count = strlen(text) > INPUT_SMALL;
 	check_output(w, reply, ".input", count ? text : "", INVARIANT_S15);
-	for (int i = 0; i < r->shape->count; i++) {
+	for (int i = 0; i < r->shape->places; i++) {
 		const struct model_step *s = &r->steps[i];
 
+		if (s->state == NOWHERE)
+			continue;
 		check_output(w, reply, name_step(field, i),
 			     name_payload(text, 'o', s->output), INVARIANT_S4);
-		snprintf(field, sizeof(field), ".memo:%c", 'a' + i);
+		snprintf(field, sizeof(field), ".memo:%s", STEP_NAME(i));
 		check_output(w, reply, field, name_payload(text, 'm', s->memo),
 			     INVARIANT_S15);
-		snprintf(field, sizeof(field), ".error:%c", 'a' + i);
+		snprintf(field, sizeof(field), ".error:%s", STEP_NAME(i));
 		if (s->has_error != (reply_field(reply, field) != NULL))
 			world_broken(w, INVARIANT_B2,
-				     "run %d/%c %s told why it failed",
-				     r->number, 'a' + i,
+				     "run %d/%s %s told why it failed",
+				     r->number, STEP_NAME(i),
 				     s->has_error ? "has not" : "has");
 		count += (s->output != 0) + (s->memo != 0) + s->has_error;
 	}
 	scan_count(w, INVARIANT_R1, "outputs of a run", reply->count / 2,
 		   count);
+}
+
+/* What a list of a step with items holds: one thing for each item. */
+static void check_kept(struct world *w, const struct reply *reply, int number,
+		       char kind, const uint32_t *payloads)
+{
+	const struct model_run *r = &w->model.runs[number / STEPS_MAX];
+	int step = number % STEPS_MAX, count = r->lists[step].kept;
+
+	scan_count(w, INVARIANT_I1, "items or results of a step", reply->count,
+		   (size_t)count);
+	for (int i = 0; i < count && !w->has_failed; i++) {
+		const char *got = item_text(reply, (size_t)i);
+		bool is_failed = payloads[i] == ITEM_FAILED;
+		char text[TEXT_MAX] = "";
+
+		if (!is_failed)
+			name_payload(text, kind, payloads[i]);
+		if (is_failed      ? got[0] != '\301'
+		    : !payloads[i] ? strspn(got, " ") == 0
+				   : strcmp(got, text) != 0)
+			world_broken(w, INVARIANT_I1,
+				     "of item %d of run %d/%s \"%s\" is kept, "
+				     "not \"%s\"",
+				     i, r->number, STEP_NAME(step), got, text);
+	}
+}
+
+void scan_items(struct world *w, const struct reply *reply, int number)
+{
+	check_kept(w, reply, number, 'e',
+		   w->model.runs[number / STEPS_MAX]
+			   .lists[number % STEPS_MAX]
+			   .items);
+}
+
+void scan_results(struct world *w, const struct reply *reply, int number)
+{
+	check_kept(w, reply, number, 'o',
+		   w->model.runs[number / STEPS_MAX]
+			   .lists[number % STEPS_MAX]
+			   .results);
 }
 
 void scan_log(struct world *w, const struct reply *reply, int number)
@@ -194,8 +240,8 @@ void scan_log(struct world *w, const struct reply *reply, int number)
 			snprintf(suffix, sizeof(suffix), "/log");
 		else if (try >= 0)
 			snprintf(suffix, sizeof(suffix), "~%d", try);
-		snprintf(field, sizeof(field), "%c/%d%s",
-			 (char)('a' + (int)(code >> 24)),
+		snprintf(field, sizeof(field), "%s/%d%s",
+			 STEP_NAME((int)(code >> 24)),
 			 (int)(code >> 8 & 0xffff), suffix);
 		if (!reply_field(reply, field))
 			world_broken(w, INVARIANT_S12,
@@ -218,7 +264,7 @@ void scan_delayed(struct world *w, const struct reply *reply, int number)
 		const struct model_run *r = &w->model.runs[i];
 
 		expected += r->number && r->is_scheduled;
-		for (int k = 0; r->number && k < r->shape->count; k++)
+		for (int k = 0; r->number && k < r->shape->places; k++)
 			expected += r->steps[k].state == DELAYED;
 	}
 	for (size_t i = 0; i + 1 < reply->count; i += 2) {
@@ -336,7 +382,7 @@ void scan_dead(struct world *w, const struct reply *reply, int number)
 
 	(void)number;
 	for (int i = 0; i < RUNS_MAX; i++)
-		for (int k = 0; k < STEPS_MAX && w->model.runs[i].number; k++)
+		for (int k = 0; k < PLACES_MAX && w->model.runs[i].number; k++)
 			expected += w->model.runs[i].steps[k].letter.is_there;
 	for (size_t i = 0; i < reply->count; i++) {
 		const struct reply *fields = &reply->items[i].items[1];

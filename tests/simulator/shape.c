@@ -91,6 +91,23 @@ static void choose_branch(struct shape *s, struct random *r, int step)
 	s->steps[step].is_tolerant = random_one_in(r, 5);
 }
 
+/* The step is performed for each item of a list. */
+static void choose_each(struct shape *s, struct random *r, int step)
+{
+	static const int percents[] = {0, 0, 0, 30, 50, 100};
+	struct shape_step *of = &s->steps[step];
+
+	of->is_each = true;
+	of->is_pass = false;
+	of->is_item_pass = random_one_in(r, 4);
+	of->item_reads = (unsigned)random_next(r) & ancestors(s, step);
+	of->item_reads_input = random_one_in(r, 2);
+	of->window = 1 + random_below(r, LIST_MAX);
+	of->tolerated = random_below(r, 3);
+	of->tolerated_percent = percents[random_below(r, countof(percents))];
+	s->places = PLACES_MAX;
+}
+
 static void choose_step(struct shape *s, struct random *r, enum form form,
 			int step)
 {
@@ -106,6 +123,8 @@ static void choose_step(struct shape *s, struct random *r, enum form form,
 	of->handles = -1;
 	if (s->is_branched)
 		choose_branch(s, r, step);
+	if (s->is_spreading && random_one_in(r, 2))
+		choose_each(s, r, step);
 	s->queues |= 1u << of->queue;
 	for (int i = 0; i < step; i++)
 		if (of->needs & (1u << i))
@@ -120,7 +139,9 @@ static void choose(struct shape *s, struct random *r)
 				       : 4 + random_below(r, STEPS_MAX - 3);
 	if (random_one_in(r, 4))
 		s->deadline_ms = 1000 * (1 + random_below(r, 600));
+	s->places = s->count;
 	s->is_branched = random_one_in(r, 2);
+	s->is_spreading = random_one_in(r, 4);
 	for (int i = 0; i < s->count; i++)
 		choose_step(s, r, form, i);
 }
@@ -203,13 +224,35 @@ static jv graph_branch(const struct shape_step *of, jv v)
 	return v;
 }
 
+static jv graph_each(const struct shape_step *of)
+{
+	jv v = jv_object();
+
+	v = set(v, "kind", jv_string(of->is_item_pass ? "pass" : "exec"));
+	v = set(v, "reads", names_of(of->item_reads));
+	v = set(v, "input", of->item_reads_input ? jv_true() : jv_false());
+	v = set(v, "max", jv_number(of->window));
+	if (of->tolerated_percent)
+		return set(v, "tolerates_percent",
+			   jv_number(of->tolerated_percent));
+	return of->tolerated ? set(v, "tolerates", jv_number(of->tolerated))
+			     : v;
+}
+
+static const char *kind_of(const struct shape_step *of)
+{
+	return of->is_each ? "each" : of->is_pass ? "pass" : "exec";
+}
+
 static jv graph_step(const struct shape_step *of)
 {
 	char text[TEXT_MAX];
 	jv v = graph_branch(of, jv_object());
 
 	v = set(v, "queue", jv_string(name_queue(text, of->queue)));
-	v = set(v, "kind", jv_string(of->is_pass ? "pass" : "exec"));
+	v = set(v, "kind", jv_string(kind_of(of)));
+	if (of->is_each)
+		v = set(v, "each", graph_each(of));
 	v = set(v, "needs", names_of(of->needs));
 	v = set(v, "next", names_of(of->next));
 	v = set(v, "reads", names_of(of->reads));

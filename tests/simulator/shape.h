@@ -12,7 +12,6 @@
  * steps that may be skipped, may fail, handle failures or clean up. Steps are
  * numbered so that each needs only those before it; sets of steps are bits.
  */
-#define STEPS_MAX 7
 #define SHAPES 48
 #define DIGEST_LEN 64
 #define CLAUSES_MAX 3
@@ -30,6 +29,10 @@ struct shape_step {
 	int queue, recoveries;
 	unsigned needs, next, reads;
 	bool reads_input, is_pass;
+	/* Performed for each item of a list, `window` of them at a time. */
+	bool is_each, is_item_pass, item_reads_input;
+	unsigned item_reads;
+	int window, tolerated, tolerated_percent;
 	enum when when;
 	bool is_tolerant;
 	struct clause catches[CLAUSES_MAX];
@@ -39,14 +42,20 @@ struct shape_step {
 
 struct shape {
 	char digest[DIGEST_LEN + 1], name[16];
-	int count;
+	int count, places;   /* steps; what a step may be called by */
 	int64_t deadline_ms; /* 0: none */
 	unsigned queues;
-	bool is_branched;
+	bool is_branched, is_spreading;
 	unsigned closing; /* steps that clean up */
 	struct shape_step steps[STEPS_MAX];
 	struct buf graph; /* as treadle_define takes it */
 };
+
+/* Exec steps wait for a place on their worker. */
+static inline bool shape_is_exec(const struct shape_step *of)
+{
+	return !of->is_pass && !of->is_each;
+}
 
 void shapes_init(struct shape shapes[SHAPES], uint64_t seed);
 void shapes_clear(struct shape shapes[SHAPES]);

@@ -254,7 +254,7 @@ static void tell_stuck(struct world *w)
 	for (int i = 0; i < RUNS_MAX; i++) {
 		struct model_run *r = &w->model.runs[i];
 
-		for (int k = 0; r->number && k < r->shape->count; k++) {
+		for (int k = 0; r->number && k < r->shape->places; k++) {
 			if (model_is_live(&r->steps[k]) ||
 			    (r->state == RUN_RUNNING &&
 			     r->steps[k].state == DELAYED))

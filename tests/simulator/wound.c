@@ -17,16 +17,16 @@ typedef bool suits_fn(const struct model_run *r, int step);
 
 static bool find_run(struct wound *x, uint32_t choice, suits_fn *suits)
 {
-	for (uint32_t i = 0; i < RUNS_MAX * STEPS_MAX; i++) {
-		uint32_t at = (choice + i) % (RUNS_MAX * STEPS_MAX);
-		struct model_run *r = &x->w->model.runs[at / STEPS_MAX];
+	for (uint32_t i = 0; i < RUNS_MAX * PLACES_MAX; i++) {
+		uint32_t at = (choice + i) % (RUNS_MAX * PLACES_MAX);
+		struct model_run *r = &x->w->model.runs[at / PLACES_MAX];
 
-		x->step = (int)(at % STEPS_MAX);
-		if (!r->number || x->step >= r->shape->count ||
+		x->step = (int)(at % PLACES_MAX);
+		if (!r->number || x->step >= r->shape->places ||
 		    !suits(r, x->step))
 			continue;
 		x->run = r;
-		x->queue = r->shape->steps[x->step].queue;
+		x->queue = r->shape->steps[base_of(x->step)].queue;
 		name_run(x->about, r->number);
 		return true;
 	}
@@ -98,7 +98,7 @@ static bool find_step(struct wound *x, uint32_t choice, suits_fn *suits)
 {
 	if (!find_run(x, choice, suits))
 		return false;
-	MEND(x, "step %s %c", x->about, 'a' + x->step);
+	MEND(x, "step %s %s", x->about, STEP_NAME(x->step));
 	return true;
 }
 
@@ -151,7 +151,7 @@ static bool find_due(struct wound *x, uint32_t choice)
 
 static void make_due(struct wound *x)
 {
-	SAY(x, "ZREM %s:delayed %s/%c", x->key, x->about, 'a' + x->step);
+	SAY(x, "ZREM %s:delayed %s/%s", x->key, x->about, STEP_NAME(x->step));
 }
 
 static void mend_due(struct wound *x)
@@ -203,13 +203,13 @@ static bool find_member(struct wound *x, uint32_t choice)
 {
 	if (!find_run(x, choice, is_done))
 		return false;
-	MEND(x, "delayed %s/%c", x->about, 'a' + x->step);
+	MEND(x, "delayed %s/%s", x->about, STEP_NAME(x->step));
 	return true;
 }
 
 static void make_member(struct wound *x)
 {
-	SAY(x, "ZADD %s:delayed 1 %s/%c", x->key, x->about, 'a' + x->step);
+	SAY(x, "ZADD %s:delayed 1 %s/%s", x->key, x->about, STEP_NAME(x->step));
 }
 
 static bool find_letter(struct wound *x, uint32_t choice)
