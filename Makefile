@@ -191,7 +191,11 @@ $(OUT)/bench/%: $(OBJ)/bench/%.o $(OUT)/libtreadle.a
 
 $(OUT)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(OUT)/libtreadle.a
 	@mkdir -p $(@D)
-	$(call quiet,LINK,$@)$(link) -fsanitize=fuzzer -o $@ $^ $(common_libs)
+	$(call quiet,LINK,$@)$(link) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
+		$(OUT)/libtreadle.a $(common_libs)
+
+# What a program says on descriptor 3, without the worker.
+$(OUT)/fuzz/fuzz_notes: $(OBJ)/worker/notes.o
 
 storms: $(programs) $(OUT)/helpers/fault_proxy $(storm_bin)
 built: $(programs) $(unit_bin) $(helper_bin) $(storm_bin) \
