@@ -154,5 +154,9 @@ redis --scan --pattern '*:cache:*' | xargs "${REDIS_CLI:-redis-cli}" \
 dies before-remember 3
 start_worker
 gives 'what was committed and not kept is done again' 4 dies
+stop "$WORKER"
+start_worker --log-level warn
+gives 'where the log has warnings alone it is found, too' 4 dies
+unlike 'and nothing is said of it' "$(log_of "$WORKER")" 'step done'
 doctor_says_well 'the doctor finds nothing wrong' --data
 done_testing
