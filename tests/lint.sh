@@ -142,8 +142,8 @@ doors() {
 	door 'hiredis/' 'common/resp\.c|tests/helpers/fault/link\.c'
 	door 'msgpack' 'common/msgpack\.c'
 	door 'yaml\.h' 'common/yaml\.c'
-	door 'gcrypt' 'common/crypto\.c'
-	door 'curl/' 'worker/http[a-z_]*\.[ch]'
+	door 'gcrypt' 'common/crypto\.c|tests/helpers/s3_signature\.h'
+	door 'curl/' 'common/http[a-z_]*\.[ch]'
 	door 'microhttpd' 'coordinator/http\.c'
 	door 'jq\.h' 'common/expression\.c'
 }
@@ -184,8 +184,8 @@ floors() {
 	BEGIN {
 		split("base:0 arena:1 text:1 url:1 clock:1 loop:1 value:2 json:2 " \
 			"msgpack:2 yaml:2 log:2 histogram:2 config:3 " \
-			"option:3 crypto:3 template:3 schema:3 retry:3 " \
-			"redis:4 workflow:4 store:5", list, " ")
+			"option:3 crypto:3 blob:3 template:3 schema:3 retry:3 " \
+			"redis:4 workflow:4 address:4 http:4 blobs:5 store:5", list, " ")
 		for (i in list) {
 			split(list[i], pair, ":")
 			floor[pair[1]] = pair[2]

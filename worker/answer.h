@@ -2,7 +2,7 @@
 #ifndef TREADLE_ANSWER_H
 #define TREADLE_ANSWER_H
 
-#include "http.h"
+#include "treadle/http.h"
 #include "treadle/retry.h"
 #include "treadle/value.h"
 

@@ -2,7 +2,8 @@
 #ifndef TREADLE_REQUEST_H
 #define TREADLE_REQUEST_H
 
-#include "http.h"
+#include "treadle/http.h"
+
 #include "worker.h"
 
 /*

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "treadle/http.h"
+
 #include "child.h"
 #include "evaluator.h"
-#include "http.h"
 #include "warden.h"
 
 struct tools {
@@ -36,11 +37,19 @@ bool tools_main(int argc, char **argv, int *exit_code)
 	return true;
 }
 
+static int read_http_options(const struct config *config,
+			     struct http_options *options, struct error *err)
+{
+	options->connections_max = (int)config->worker.slots;
+	return address_ranges_read(&config->worker.http_deny, &options->deny,
+				   err);
+}
+
 int tools_check(const struct config *config, struct error *err)
 {
 	struct http_options options;
 
-	return http_options_read(config, &options, err);
+	return read_http_options(config, &options, err);
 }
 
 /*
@@ -88,7 +97,7 @@ struct http *tools_http(struct tools *t, struct error *err)
 	if (t->http)
 		return t->http;
 	/* tools_check() has read them before. */
-	must(http_options_read(t->config, &options, NULL) == 0);
+	must(read_http_options(t->config, &options, NULL) == 0);
 	t->http = http_new(t->loop, &options, err);
 	return t->http;
 }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../worker/http.h"
+#include "treadle/http.h"
 #include "http_server.h"
 
 /*

@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include "../../worker/address.h"
+#include "treadle/address.h"
 
 static int read_list(const char *const *items, size_t count,
 		     struct address_ranges *ranges, struct error *err)

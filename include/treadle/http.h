@@ -4,7 +4,7 @@
 
 #include <uv.h>
 
-#include "address.h"
+#include "treadle/address.h"
 #include "treadle/text.h"
 
 /*
@@ -25,9 +25,6 @@ struct http_options {
 	struct address_ranges deny;
 	int connections_max; /* kept for the next request */
 };
-
-int http_options_read(const struct config *config, struct http_options *options,
-		      struct error *err);
 
 /* Copies options. NULL with an error where libcurl can't be loaded. */
 struct http *http_new(uv_loop_t *loop, const struct http_options *options,
@@ -71,6 +68,12 @@ struct http_response {
 	const char *location;   /* of a redirect not followed, or NULL */
 };
 
+/* By AWS Signature Version 4, over all headers that are given. */
+struct http_signature {
+	const char *scope; /* "aws:amz:us-east-1:s3" */
+	const char *user, *secret;
+};
+
 /* Borrowed, with all that it points to, until on_end has returned. */
 struct http_request {
 	const char *url;
@@ -80,6 +83,7 @@ struct http_request {
 	struct slice body;
 	size_t body_max;  /* of the answer; for STREAM too */
 	bool is_unpacked; /* gzip may be used on the way */
+	const struct http_signature *signature; /* NULL: it is not signed */
 	enum http_use (*on_head)(void *arg, int status);
 	enum http_flow (*on_body)(void *arg, struct slice bytes);
 	/* Exactly once, from the loop; the call is gone when it returns. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http.h"
+#include "treadle/http.h"
 
 /* How long a peer may leave what we sent unanswered by its kernel. */
 #define SILENCE_MAX_MS 30000

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "http.h"
+#include "treadle/http.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -377,14 +377,6 @@ void http_cancel(struct http_call *c)
 }
 
 /* Beginning and end */
-
-int http_options_read(const struct config *config, struct http_options *options,
-		      struct error *err)
-{
-	options->connections_max = (int)config->worker.slots;
-	return address_ranges_read(&config->worker.http_deny, &options->deny,
-				   err);
-}
 
 struct http *http_new(uv_loop_t *loop, const struct http_options *options,
 		      struct error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "address.h"
+#include "treadle/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -2,7 +2,7 @@
 #ifndef TREADLE_HTTP_CALL_H
 #define TREADLE_HTTP_CALL_H
 
-#include "http.h"
+#include "treadle/http.h"
 #include "http_gate.h"
 #include "http_multi.h"
 
