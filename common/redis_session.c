@@ -8,6 +8,7 @@
 #include "treadle/crypto.h"
 #include "treadle/log.h"
 
+#include "password.h"
 #include "redis_hello.h"
 #include "redis_sentinel.h"
 
@@ -16,7 +17,6 @@
 #define TICK_MS 5 /* the timer's precision: a scan must not come too often */
 #define SUSPECT_MS 20
 #define GREETING_MAX 65536
-#define PASSWORD_MAX 1024
 
 /* --- time ---------------------------------------------------------------- */
 
@@ -172,25 +172,6 @@ static void on_down(void *arg, const struct error *reason)
 	give_up(arg, reason);
 }
 
-/* Read at each try, so that a changed password is found. */
-static int read_password(const char *path, const char *flag,
-			 char text[PASSWORD_MAX], struct error *err)
-{
-	FILE *file = fopen(path, "re");
-	size_t len = file ? fread(text, 1, PASSWORD_MAX - 1, file) : 0;
-
-	if (file)
-		fclose(file);
-	text[len] = '\0';
-	text[strcspn(text, "\r\n")] = '\0';
-	if (!*text)
-		return error_set(err, ERR_USAGE, "%s the file %s, named by %s",
-				 file ? "no password in" : "cannot read", path,
-				 flag);
-	log_mask(text);
-	return 0;
-}
-
 /* What a link begins with. */
 static void say(struct redis *r, struct buf *words)
 {
@@ -208,7 +189,7 @@ static void ask_sentinel(struct redis *r)
 	struct error err;
 
 	if (*r->sentinel_password_file) {
-		if (read_password(r->sentinel_password_file,
+		if (password_read(r->sentinel_password_file,
 				  "--redis-sentinel-password-file", text,
 				  &err) < 0) {
 			drop_refused(r, &err);
@@ -229,7 +210,7 @@ static void greet(struct redis *r)
 	struct error err;
 
 	if (*r->password_file) {
-		if (read_password(r->password_file, "--redis-password-file",
+		if (password_read(r->password_file, "--redis-password-file",
 				  text, &err) < 0) {
 			drop_refused(r, &err);
 			return;

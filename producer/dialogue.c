@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "treadle/blob.h"
+#include "treadle/blobs.h"
 #include "treadle/crypto.h"
 #include "treadle/loop.h"
 #include "answer.h"
@@ -23,7 +23,8 @@ struct dialogue {
 	uv_timer_t timer;
 	uv_signal_t on_int, on_term;
 	struct store *store;
-	const char *blobs_folder; /* the configuration's */
+	const struct config *config;
+	struct blobs *blobs; /* NULL before they are needed */
 	int64_t timeout_ms;
 	bool is_explained, is_held, is_interrupted;
 	bool is_open, is_stopped, is_woken, has_complained;
@@ -44,6 +45,11 @@ static void on_stopped(void *arg)
 	struct dialogue *d = arg;
 
 	d->is_stopped = true;
+}
+
+static void on_blobs_stopped(void *arg)
+{
+	(void)arg;
 }
 
 /*
@@ -94,7 +100,7 @@ struct dialogue *dialogue_open(const struct config *config, bool is_explained,
 	uv_signal_init(&d->loop, &d->on_term);
 	d->is_explained = is_explained;
 	d->timeout_ms = config->redis.timeout;
-	d->blobs_folder = config->blobs.folder;
+	d->config = config;
 	d->store = store_start(&d->loop, config, "treadle", d->timeout_ms,
 			       on_open, d);
 	if (!is_explained)
@@ -113,6 +119,8 @@ void dialogue_close(struct dialogue *d)
 	if (!d)
 		return;
 	store_stop(d->store, on_stopped, d);
+	if (d->blobs)
+		blobs_stop(d->blobs, on_blobs_stopped, NULL);
 	uv_close((uv_handle_t *)&d->timer, NULL);
 	uv_close((uv_handle_t *)&d->on_int, NULL);
 	uv_close((uv_handle_t *)&d->on_term, NULL);
@@ -263,58 +271,31 @@ int dialogue_find_run(struct dialogue *d, struct arena *arena,
 	return find_by_prefix(d, arena, id, run, err);
 }
 
+/* --- outputs -------------------------------------------------------------- */
+
 struct fetch {
-	bool is_answered;
+	bool is_answered, is_blob;
 	jv output;
-	const char *folder; /* of blobs */
+	struct blob blob;
 	struct error error;
 };
-
-/* Who does not have the folder is told where it is. */
-static jv describe(const struct blob *b)
-{
-	jv shown = jv_object_set(jv_object(), jv_string("blob"),
-				 jv_string(b->name));
-
-	return jv_object_set(shown, jv_string("bytes"),
-			     jv_number((double)b->bytes));
-}
-
-/* A program that shows may wait for a file. */
-static void read_blob(struct fetch *f, const struct blob *b)
-{
-	struct buf bytes;
-
-	if (!*f->folder) {
-		f->output = describe(b);
-		return;
-	}
-	buf_init(&bytes, BLOB_SHOWN_MAX);
-	if (blob_read(f->folder, b, &bytes, &f->error) == 0)
-		msgpack_parse(buf_slice(&bytes), &f->output, &f->error);
-	buf_clear(&bytes);
-}
 
 static void on_output(void *arg, const struct reply *reply,
 		      const struct redis_failure *failure)
 {
 	struct fetch *f = arg;
-	struct blob blob;
 
 	f->is_answered = true;
-	f->output = jv_null();
 	if (failure)
 		f->error = failure->error;
-	else if (reply->type == REPLY_TEXT && blob_parse(reply->text, &blob))
-		read_blob(f, &blob);
+	else if (reply->type == REPLY_TEXT && blob_parse(reply->text, &f->blob))
+		f->is_blob = true;
 	else if (reply->type == REPLY_TEXT)
 		msgpack_parse(reply->text, &f->output, &f->error);
 }
 
-int dialogue_output(struct dialogue *d, struct slice run, jv *output,
-		    struct error *err)
+static void ask_output(struct dialogue *d, struct slice run, struct fetch *f)
 {
-	struct fetch f = {.is_answered = false, .folder = d->blobs_folder};
 	struct call_options o = {CALL_REPLAY, 0, d->timeout_ms};
 	struct command c;
 	char *key = xasprintf("%s:out:%.*s", store_keys(d->store), (int)run.len,
@@ -324,9 +305,66 @@ int dialogue_output(struct dialogue *d, struct slice run, jv *output,
 	command_text(&c, key);
 	command_text(&c, "output");
 	free(key);
-	redis_call(store_redis(d->store), &c, &o, on_output, &f);
-	while (!f.is_answered)
+	redis_call(store_redis(d->store), &c, &o, on_output, f);
+	while (!f->is_answered)
 		uv_run(&d->loop, UV_RUN_ONCE);
+}
+
+/* Who does not know where blobs are is told which one it is. */
+static jv describe(const struct blob *b)
+{
+	jv shown = jv_object_set(jv_object(), jv_string("blob"),
+				 jv_string(b->name));
+
+	return jv_object_set(shown, jv_string("bytes"),
+			     jv_number((double)b->bytes));
+}
+
+static void on_blob(void *arg, const struct error *err)
+{
+	struct fetch *f = arg;
+
+	if (err)
+		f->error = *err;
+	f->is_answered = true;
+}
+
+static void read_blob(struct dialogue *d, struct fetch *f)
+{
+	struct blobs *blobs = dialogue_blobs(d, &f->error);
+	struct buf bytes;
+
+	if (!blobs)
+		return;
+	if (!blobs_have_place(blobs)) {
+		f->output = describe(&f->blob);
+		return;
+	}
+	buf_init(&bytes, BLOB_SHOWN_MAX);
+	f->is_answered = false;
+	blobs_get(blobs, &f->blob, &bytes, on_blob, f);
+	while (!f->is_answered)
+		uv_run(&d->loop, UV_RUN_ONCE);
+	if (f->error.kind == ERR_NONE)
+		msgpack_parse(buf_slice(&bytes), &f->output, &f->error);
+	buf_clear(&bytes);
+}
+
+struct blobs *dialogue_blobs(struct dialogue *d, struct error *err)
+{
+	if (!d->blobs && blobs_check(d->config, err) == 0)
+		d->blobs = blobs_new(&d->loop, d->config);
+	return d->blobs;
+}
+
+int dialogue_output(struct dialogue *d, struct slice run, jv *output,
+		    struct error *err)
+{
+	struct fetch f = {.output = jv_null()};
+
+	ask_output(d, run, &f);
+	if (f.is_blob)
+		read_blob(d, &f);
 	*output = f.output;
 	if (f.error.kind != ERR_NONE)
 		return error_set(err, f.error.kind, "output of run %.*s: %s",

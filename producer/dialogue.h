@@ -52,6 +52,9 @@ int dialogue_find_run(struct dialogue *d, struct arena *arena,
 int dialogue_output(struct dialogue *d, struct slice run, jv *output,
 		    struct error *err);
 
+/* Where big values are, on the dialogue's loop; NULL if the options err. */
+struct blobs *dialogue_blobs(struct dialogue *d, struct error *err);
+
 /* From now on interrupts are noted: dialogue_is_interrupted(). */
 void dialogue_hold(struct dialogue *d);
 bool dialogue_is_interrupted(const struct dialogue *d);

@@ -59,11 +59,11 @@ static int examine(struct doctor *d, struct error *err)
 	static const struct {
 		void (*check)(struct doctor *d);
 		bool is_data;
-	} checks[] = {{doctor_server, false},    {doctor_workflows_begin, true},
-		      {doctor_indexes, true},    {doctor_queues, true},
-		      {doctor_workers, true},    {doctor_keys, true},
-		      {doctor_books, true},      {doctor_workflows_end, true},
-		      {check_coordinator, false}};
+	} checks[] = {{doctor_server, false}, {doctor_workflows_begin, true},
+		      {doctor_indexes, true}, {doctor_queues, true},
+		      {doctor_workers, true}, {doctor_keys, true},
+		      {doctor_books, true},   {doctor_workflows_end, true},
+		      {doctor_place, false},  {check_coordinator, false}};
 
 	bar_begin(&d->bar, &d->call->talk, "runs examined");
 	begin(d);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "treadle/blobs.h"
 #include "treadle/log.h"
 
 #include "core.h"
@@ -41,7 +42,8 @@ static void on_tools_stopped(void *arg)
 	struct worker *w = arg;
 	bool has_reader = w->fetch.reader;
 
-	w->closing = has_reader ? 2 : 1;
+	w->closing = has_reader ? 3 : 2;
+	blobs_stop(w->blobs, on_part_stopped, w);
 	if (has_reader)
 		fetch_stop(&w->fetch, on_part_stopped, w);
 	store_stop(w->store, on_part_stopped, w);

@@ -4,42 +4,63 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "treadle/blob.h"
+#include "treadle/blobs.h"
 #include "treadle/clock.h"
 #include "treadle/log.h"
 
 #include "core.h"
 
-static void on_remove(uv_work_t *work)
+/* The next call tells of those that are gone, and at once: there may be more.
+ */
+static void end_removing(struct collector *c)
 {
-	struct collector *c = work->data;
-
-	for (size_t i = 0; i < c->count; i++) {
-		struct slice rest = slice_of(c->items[i].member);
-
-		c->items[i].is_gone =
-			blob_remove(c->folder, slice_cut(&rest, ' '),
-				    &c->err) == 0;
-	}
-}
-
-static void on_removed(uv_work_t *work, int status)
-{
-	struct collector *c = work->data;
 	size_t gone = 0;
 
-	must(status == 0); /* nobody cancels it */
 	for (size_t i = 0; i < c->count; i++)
 		if (c->items[i].is_gone)
 			c->items[gone++] = c->items[i];
-	if (gone < c->count)
+	if (gone < c->count && c->worker->phase == WORKER_RUNNING)
 		log_warn("blobs left behind", NULL, "%zu of %zu: %s",
 			 c->count - gone, c->count, c->err.text);
-	/* The next call tells, and at once: there may be more. */
 	if (gone > 0)
 		c->next_at = 0;
 	c->count = gone;
 	c->is_busy = false;
+}
+
+static void on_removed(void *arg, const struct error *err)
+{
+	struct garbage *g = arg;
+	struct collector *c = g->collector;
+
+	g->is_gone = !err;
+	if (err)
+		c->err = *err;
+	if (--c->removing == 0)
+		end_removing(c);
+}
+
+static void remove_all(struct collector *c)
+{
+	c->is_busy = true;
+	c->removing = c->count;
+	for (size_t i = 0; i < c->count; i++) {
+		struct slice rest = slice_of(c->items[i].member);
+
+		blobs_remove(c->worker->blobs, slice_cut(&rest, ' '),
+			     on_removed, &c->items[i]);
+	}
+}
+
+static bool is_garbage(jv member)
+{
+	struct slice rest;
+
+	if (!value_is_text(member) ||
+	    value_text(member).len >= sizeof(((struct garbage *)0)->member))
+		return false;
+	rest = value_text(member);
+	return blob_name_is_valid(slice_cut(&rest, ' '));
 }
 
 /* What it can't be the name of is left to whoever wrote it. */
@@ -49,8 +70,8 @@ static void take(struct collector *c, jv garbage)
 	jv_array_foreach (garbage, i, member) {
 		struct garbage *g = &c->items[c->count];
 
-		if (c->count < COLLECT_MAX && value_is_text(member) &&
-		    value_text(member).len < sizeof(g->member)) {
+		if (c->count < COLLECT_MAX && is_garbage(member)) {
+			g->collector = c;
 			snprintf(g->member, sizeof(g->member), "%s",
 				 jv_string_value(member));
 			c->count++;
@@ -71,12 +92,8 @@ static void on_garbage(void *arg, jv answer, const struct error *err)
 	if (jv_get_kind(garbage) == JV_KIND_ARRAY)
 		take(c, garbage);
 	jv_free(garbage);
-	if (c->count == 0 || c->worker->phase != WORKER_RUNNING)
-		return;
-	c->is_busy = true;
-	c->work.data = c;
-	must(uv_queue_work(c->worker->loop, &c->work, on_remove, on_removed) ==
-	     0);
+	if (c->count > 0 && c->worker->phase == WORKER_RUNNING)
+		remove_all(c);
 }
 
 static void ask(struct collector *c)
@@ -102,11 +119,10 @@ void collector_turn(struct worker *w)
 	int64_t now = clock_monotonic_ms();
 
 	if (c->is_busy || w->phase != WORKER_RUNNING ||
-	    !*w->config->blobs.folder)
+	    !blobs_have_place(w->blobs))
 		return;
 	if (now >= c->next_at) {
 		c->worker = w;
-		c->folder = w->config->blobs.folder;
 		c->is_busy = true;
 		c->next_at = now + w->config->blobs.collect;
 		ask(c);

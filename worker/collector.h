@@ -8,8 +8,8 @@
 #include "treadle/text.h"
 
 /*
- * Blobs that no run holds any more are deleted by a worker: workers have the
- * folder, coordinators need not. One of them leads; the library says which
+ * Blobs that no run holds any more are deleted by a worker: workers reach
+ * them, coordinators need not. One of them leads; the library says which
  * blobs are garbage, and is told when they are gone.
  */
 #define COLLECT_MAX 100 /* blobs in one call */
@@ -18,13 +18,12 @@ struct worker;
 
 struct collector {
 	struct worker *worker;
-	uv_work_t work; /* uses folder and items, sets is_gone */
-	const char *folder;
 	struct garbage {
+		struct collector *collector;
 		char member[128]; /* "<name>" or "<name> again" */
 		bool is_gone;
 	} items[COLLECT_MAX];
-	size_t count;
+	size_t count, removing;
 	bool is_busy;     /* asking, or deleting */
 	int64_t next_at;  /* monotonic */
 	struct error err; /* of the last that could not be deleted */

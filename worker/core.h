@@ -40,6 +40,7 @@ struct worker {
 
 	struct store *store;
 	struct tools *tools;
+	struct blobs *blobs;
 	struct table table;
 	struct alarms alarms;
 	struct definitions definitions;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "treadle/blobs.h"
 #include "treadle/log.h"
 #include "treadle/loop.h"
 #include "treadle/url.h"
@@ -145,6 +146,8 @@ static int check_config(const struct config *config, struct error *err)
 						 "twice; remove one",
 						 queues->items[i]);
 	}
+	if (blobs_check(config, err) < 0)
+		return -1;
 	return tools_check(config, err);
 }
 

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "treadle/blob.h"
+#include "treadle/blobs.h"
 #include "treadle/log.h"
 #include "treadle/store_blob.h"
 
 #include "core.h"
 #include "crash.h"
+
+#define GETS_MAX 8 /* parts that are fetched at a time */
 
 /* A reference among what was taken, and what it refers to. */
 struct part {
@@ -20,10 +22,9 @@ struct part {
 };
 
 struct transfer {
-	uv_work_t work; /* uses what is below but the attempt */
-	const char *folder;
-	struct part *parts; /* one to be written, or those to be read */
-	size_t count;
+	uv_work_t work;            /* uses parts and sha256 */
+	struct part *parts;        /* one to be written, or those to be read */
+	size_t count, begun, busy; /* of those to be read */
 	char sha256[65];
 	bool has_failed;
 	struct error err;
@@ -38,7 +39,6 @@ static struct transfer *transfer_new(struct attempt *a, size_t count)
 	struct transfer *t = xcalloc(1, sizeof(*t));
 
 	t->work.data = t;
-	t->folder = a->worker->config->blobs.folder;
 	t->parts = xcalloc(count, sizeof(*t->parts));
 	t->attempt = a;
 	t->worker = a->worker;
@@ -52,11 +52,6 @@ static void transfer_free(struct transfer *t)
 		buf_clear(&t->parts[i].bytes);
 	free(t->parts);
 	free(t);
-}
-
-static void begin(struct transfer *t, uv_work_cb work, uv_after_work_cb after)
-{
-	must(uv_queue_work(t->worker->loop, &t->work, work, after) == 0);
 }
 
 /* Its attempt, which goes on; NULL if there is none any more. */
@@ -83,7 +78,7 @@ bool transfer_leave(struct attempt *a)
 
 bool transfer_is_wanted(const struct worker *w, size_t bytes)
 {
-	return *w->config->blobs.folder &&
+	return blobs_have_place(w->blobs) &&
 	       bytes > (size_t)w->config->blobs.inline_max;
 }
 
@@ -113,25 +108,16 @@ void transfer_cut_short(struct attempt *a)
 	report_bytes(a, buf_slice(&t->parts[0].bytes));
 }
 
-static void on_write(uv_work_t *work)
+static void on_put(void *arg, const struct error *err)
 {
-	struct transfer *t = work->data;
-	struct part *part = &t->parts[0];
-
-	t->has_failed = blob_write(t->folder, &part->blob,
-				   buf_slice(&part->bytes), &t->err) != 0;
-}
-
-static void on_written(uv_work_t *work, int status)
-{
-	struct transfer *t = work->data;
+	struct transfer *t = arg;
 	struct attempt *a = t->attempt;
 
-	must(status == 0); /* nobody cancels it */
-	if (t->has_failed && a)
+	t->has_failed = err;
+	if (err && a)
 		log_warn("output kept in redis",
 			 ABOUT(.run = a->run, .step = a->name), "%s",
-			 t->err.text);
+			 err->text);
 	crash_point("after-blob");
 	end_put(t);
 }
@@ -148,7 +134,8 @@ static void on_held(void *arg, struct slice name,
 	}
 	memcpy(t->parts[0].blob.name, name.data, name.len);
 	t->parts[0].blob.bytes = (int64_t)t->parts[0].bytes.len;
-	begin(t, on_write, on_written);
+	blobs_put(t->worker->blobs, &t->parts[0].blob,
+		  buf_slice(&t->parts[0].bytes), on_put, t);
 }
 
 static void on_hash(uv_work_t *work)
@@ -179,26 +166,15 @@ void transfer_put(struct attempt *a, struct slice output)
 	buf_init(&t->parts[0].bytes, output.len);
 	buf_add(&t->parts[0].bytes, output.data, output.len);
 	a->state = ATTEMPT_STORING;
-	begin(t, on_hash, on_hashed);
+	must(uv_queue_work(t->worker->loop, &t->work, on_hash, on_hashed) == 0);
 }
 
 /* --- getting ------------------------------------------------------------- */
 
-static void on_read(uv_work_t *work)
+static void end_get(struct transfer *t)
 {
-	struct transfer *t = work->data;
-
-	for (size_t i = 0; i < t->count && !t->has_failed; i++)
-		t->has_failed = blob_read(t->folder, &t->parts[i].blob,
-					  &t->parts[i].bytes, &t->err) != 0;
-}
-
-static void on_got(uv_work_t *work, int status)
-{
-	struct transfer *t = work->data;
 	struct attempt *a = let_go(t);
 
-	must(status == 0);
 	if (a && t->has_failed) {
 		attempt_prepared(a, &t->err);
 	} else if (a) {
@@ -210,6 +186,34 @@ static void on_got(uv_work_t *work, int status)
 		attempt_prepare(a, t->taken);
 	}
 	transfer_free(t);
+}
+
+static void on_got(void *arg, const struct error *err);
+
+/* A few at a time, and no more once one has failed or nobody waits. */
+static void get_next(struct transfer *t)
+{
+	while (t->begun < t->count && t->busy < GETS_MAX && t->attempt &&
+	       !t->has_failed) {
+		struct part *part = &t->parts[t->begun++];
+
+		t->busy++;
+		blobs_get(t->worker->blobs, &part->blob, &part->bytes, on_got,
+			  t);
+	}
+}
+
+static void on_got(void *arg, const struct error *err)
+{
+	struct transfer *t = arg;
+
+	t->busy--;
+	if (err && !t->has_failed)
+		t->err = *err;
+	t->has_failed = t->has_failed || err;
+	get_next(t);
+	if (t->busy == 0)
+		end_get(t);
 }
 
 /* Whether the parts together are more than a step may read. */
@@ -246,6 +250,6 @@ bool transfer_get(struct attempt *a, const struct taken *taken)
 		return true;
 	}
 	t->taken = attempt_keep(a, taken);
-	begin(t, on_read, on_got);
+	get_next(t);
 	return true;
 }

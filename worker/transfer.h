@@ -9,9 +9,8 @@
  * becomes a blob before its attempt's end is reported, and what a step reads
  * is fetched from blobs before its parameters are expanded.
  *
- * Hashing, writing and reading are done in libuv's thread pool, on memory
- * that is the transfer's own: so an attempt that is told to stop leaves it,
- * and it ends for itself.
+ * All is done on memory that is the transfer's own: so an attempt that is
+ * told to stop leaves it, and it ends for itself.
  */
 struct taken;
 struct transfer;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "treadle/blobs.h"
 #include "treadle/clock.h"
 #include "treadle/log.h"
 
@@ -185,6 +186,7 @@ void worker_start(struct worker *w, uv_loop_t *loop,
 	lease_start(w);
 	w->env = exposed(&config->worker.expose);
 	w->tools = tools_new(loop, config);
+	w->blobs = blobs_new(loop, config);
 	uv_timer_init(loop, &w->wake);
 	uv_timer_init(loop, &w->patience);
 	w->patience.data = w;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "treadle/blobs.h"
+#include "treadle/loop.h"
 #include "errand.h"
 #include "exam.h"
 
@@ -51,4 +53,55 @@ void doctor_holds(struct doctor *d, struct slice run)
 	LOOK(d->reader, SLICE("SRANDMEMBER"), errand_key(e, "blobs:", e->a),
 	     SLICE(HELD_MAX));
 	errand_send(e);
+}
+
+/* --- where they are ------------------------------------------------------- */
+
+struct trial {
+	bool is_over;
+	struct error *err;
+};
+
+static void on_tried(void *arg, const struct error *err)
+{
+	struct trial *t = arg;
+
+	t->is_over = true;
+	if (err)
+		*t->err = *err;
+}
+
+static void on_stopped(void *arg)
+{
+	(void)arg;
+}
+
+/* On a loop of its own: what the reader asks of Redis goes no further. */
+static void try_place(const struct config *config, struct error *err)
+{
+	struct trial t = {.err = err};
+	struct blobs *blobs;
+	uv_loop_t loop;
+
+	if (blobs_check(config, err) < 0 || loop_init(&loop, err) < 0)
+		return;
+	blobs = blobs_new(&loop, config);
+	t.is_over = !blobs_have_place(blobs);
+	if (!t.is_over)
+		blobs_try(blobs, on_tried, &t);
+	while (!t.is_over)
+		uv_run(&loop, UV_RUN_ONCE);
+	blobs_stop(blobs, on_stopped, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	loop_close(&loop);
+}
+
+void doctor_place(struct doctor *d)
+{
+	struct error err = {.kind = ERR_NONE};
+
+	try_place(d->call->config, &err);
+	if (err.kind != ERR_NONE)
+		finding(d, BLOBS_UNREACHABLE, SUBJECT(.key = SLICE("blobs")),
+			"%s", err.text);
 }

@@ -95,6 +95,9 @@ void doctor_keys(struct doctor *d);
 /* server.c: what surrounds the data. */
 void doctor_server(struct doctor *d);
 
+/* blob.c: the place of big values, as it is seen from here. */
+void doctor_place(struct doctor *d);
+
 /*
  * Walks over a collection with SCAN, HSCAN, SSCAN or ZSCAN, a page at a time:
  * calls on_items with the texts of each, two for each member of a hash or a

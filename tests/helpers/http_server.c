@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 #include "treadle/text.h"
 #include "treadle/value.h"
 #include "gzip.h"
-#include "http_connection.h"
-#include "http_head.h"
+#include "http_listener.h"
 
 /*
  * An HTTP server for tests and benchmarks: each path behaves in its own way,
@@ -26,19 +23,7 @@
  *   /close-early /reset /headers-flood /interim-flood
  *   /bad-json /latin1 /gzip-bomb
  */
-struct request {
-	struct connection *connection;
-	long number; /* at the end of the path */
-	struct slice method, path, query, head, body;
-};
-
-static struct {
-	uv_loop_t loop;
-	uv_tcp_t listener;
-	uv_signal_t term;
-	jv ledger; /* times by idempotency key */
-	long connections, requests;
-} server;
+static jv ledger; /* times by idempotency key */
 
 /* Owns value. */
 static void answer_value(struct connection *c, jv value)
@@ -60,11 +45,11 @@ static jv text_of(struct slice s)
 /* How often this has come, this time included. Owns key. */
 static int count_up(jv key)
 {
-	jv times = value_get(server.ledger, jv_string_value(key));
+	jv times = value_get(ledger, jv_string_value(key));
 	int count = jv_is_valid(times) ? (int)jv_number_value(times) + 1 : 1;
 
 	jv_free(times);
-	server.ledger = jv_object_set(server.ledger, key, jv_number(count));
+	ledger = jv_object_set(ledger, key, jv_number(count));
 	return count;
 }
 
@@ -266,7 +251,7 @@ static void route_charge(const struct request *q)
 
 static void route_ledger(const struct request *q)
 {
-	answer_value(q->connection, jv_copy(server.ledger));
+	answer_value(q->connection, jv_copy(ledger));
 }
 
 static void route_stats(const struct request *q)
@@ -361,7 +346,6 @@ static const struct route {
 
 static void dispatch(struct request *q)
 {
-	server.requests++;
 	for (size_t i = 0; i < countof(routes); i++) {
 		const struct route *r = &routes[i];
 		size_t len = strlen(r->path);
@@ -376,122 +360,10 @@ static void dispatch(struct request *q)
 	answer_json(q->connection, 404, "\"no such path\"");
 }
 
-/* Reading */
-
-/* Fills in q from the first request in c->in; false if it isn't whole. */
-static bool parse(struct connection *c, struct request *q)
-{
-	const char *end = memmem(c->in.data, c->in.len, "\r\n\r\n", 4);
-	struct slice head, line;
-	int64_t length = 0;
-
-	if (!end)
-		return false;
-	head = (struct slice){c->in.data, (size_t)(end + 2 - c->in.data)};
-	line = slice_cut(&head, '\n');
-	q->method = slice_cut(&line, ' ');
-	q->query = slice_cut(&line, ' ');
-	q->path = slice_cut(&q->query, '?');
-	q->head = head;
-	slice_int(find_header(head, "Content-Length"), 0, REQUEST_MAX, &length);
-	q->body = (struct slice){end + 4, (size_t)length};
-	c->used = (size_t)(end + 4 - c->in.data) + q->body.len;
-	return c->in.len >= c->used;
-}
-
-void read_requests(struct connection *c)
-{
-	struct request q = {.connection = c};
-
-	if (c->is_busy || c->is_closing || !parse(c, &q))
-		return;
-	c->is_busy = true;
-	dispatch(&q);
-}
-
-static void on_room(uv_handle_t *handle, size_t wished, uv_buf_t *buf)
-{
-	static char room[65536];
-
-	(void)handle;
-	(void)wished;
-	*buf = uv_buf_init(room, sizeof(room));
-}
-
-static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
-{
-	struct connection *c = stream->data;
-
-	if (got < 0 || buf_add(&c->in, buf->base, (size_t)got) < 0)
-		close_connection(c);
-	else
-		read_requests(c);
-}
-
-static void on_connection(uv_stream_t *listener, int status)
-{
-	struct connection *c = xcalloc(1, sizeof(*c));
-
-	must(status == 0);
-	server.connections++;
-	uv_tcp_init(&server.loop, &c->tcp);
-	uv_timer_init(&server.loop, &c->timer);
-	c->tcp.data = c->timer.data = c;
-	c->handles = 2;
-	buf_init(&c->in, REQUEST_MAX);
-	if (uv_accept(listener, (uv_stream_t *)&c->tcp) < 0) {
-		close_connection(c);
-		return;
-	}
-	uv_tcp_nodelay(&c->tcp, 1);
-	uv_read_start((uv_stream_t *)&c->tcp, on_room, on_read);
-}
-
-/* Beginning and end */
-
-static void close_handle(uv_handle_t *handle, void *arg)
-{
-	struct connection *c = handle->data;
-
-	(void)arg;
-	if (uv_is_closing(handle))
-		return;
-	if (c)
-		close_connection(c);
-	else
-		uv_close(handle, NULL);
-}
-
-static void on_term(uv_signal_t *handle, int number)
-{
-	(void)handle;
-	(void)number;
-	uv_walk(&server.loop, close_handle, NULL);
-}
-
 int main(int argc, char **argv)
 {
-	struct sockaddr_in address;
-	int len = sizeof(address);
-
-	signal(SIGPIPE, SIG_IGN);
-	uv_loop_init(&server.loop);
-	uv_tcp_init(&server.loop, &server.listener);
-	uv_signal_init(&server.loop, &server.term);
-	server.ledger = jv_object();
-	uv_ip4_addr("127.0.0.1", argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0,
-		    &address);
-	must(uv_tcp_bind(&server.listener, (struct sockaddr *)&address, 0) ==
-	     0);
-	must(uv_listen((uv_stream_t *)&server.listener, 4096, on_connection) ==
-	     0);
-	must(uv_tcp_getsockname(&server.listener, (struct sockaddr *)&address,
-				&len) == 0);
-	uv_signal_start(&server.term, on_term, SIGTERM);
-	printf("%d\n", ntohs(address.sin_port));
-	fflush(stdout);
-	uv_run(&server.loop, UV_RUN_DEFAULT);
-	jv_free(server.ledger);
-	must(uv_loop_close(&server.loop) == 0);
+	ledger = jv_object();
+	serve(argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0, dispatch);
+	jv_free(ledger);
 	return 0;
 }

@@ -12,38 +12,49 @@
 
 #include "treadle/base.h"
 
-/* The test server (helpers/http_server) as a child of the test. */
+/* A test server, as helpers/http_server is one, as a child of the test. */
 struct server {
 	pid_t pid;
 	int port;
 	FILE *said;
 };
 
-/* $TREADLE_BUILD, or where this test itself lies. */
-static inline void server_start(struct server *s)
+/*
+ * The helper of that name, in $TREADLE_BUILD or beside this test. argv: NULL
+ * at its end; its first is replaced.
+ */
+static inline void server_start_as(struct server *s, const char *name,
+				   char **argv)
 {
 	const char *build = getenv("TREADLE_BUILD");
-	char self[4096] = "", *path;
+	char self[4096] = "";
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	int ends[2];
 
 	must(len > 0 && pipe(ends) == 0);
 	*strrchr(self, '/') = '\0';
-	path = build ? xasprintf("%s/helpers/http_server", build)
-		     : xasprintf("%s/../helpers/http_server", self);
+	argv[0] = build ? xasprintf("%s/helpers/%s", build, name)
+			: xasprintf("%s/../helpers/%s", self, name);
 	s->pid = fork();
 	if (s->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(ends[1], STDOUT_FILENO);
 		close(ends[0]);
 		close(ends[1]);
-		execl(path, path, (char *)NULL);
+		execv(argv[0], argv);
 		_exit(127);
 	}
-	free(path);
+	free(argv[0]);
 	close(ends[1]);
 	s->said = fdopen(ends[0], "r");
 	must(s->said && fscanf(s->said, "%d", &s->port) == 1);
+}
+
+static inline void server_start(struct server *s)
+{
+	char *argv[] = {NULL, NULL};
+
+	server_start_as(s, "http_server", argv);
 }
 
 /* Zero if it ended well. */
