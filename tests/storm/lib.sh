@@ -328,34 +328,40 @@ left() { # CALL...: how many replies to them are yet to be lost
 # provoke LANES "CALL..." COMMAND...: in so many loops at once, each of which
 # knows its own number as $lane, until no reply to these calls is to be lost.
 provoke() {
-	local lane pid
+	local lane pid log
 	for lane in $(seq "$1"); do
-		provoke_lane "$2" "${@:3}" </dev/null \
-			>"$TREADLE_TEST_TMP/provoke.${#order[@]}.log" 2>&1 &
+		log=$TREADLE_TEST_TMP/provoke.${#order[@]}.log
+		provoke_lane "$2" "${@:3}" </dev/null >"$log" 2>&1 &
 		pid=$!
 		running[$pid]=provoker
-		log_files[$pid]=$TREADLE_TEST_TMP/provoke.${#order[@]}.log
+		log_files[$pid]=$log
 		order+=("$pid")
 		provokers+=("$pid")
+		ends+=("$log.end")
 	done
 }
-provokers=()
+provokers=() ends=()
+# Says itself how it has ended: with the next process of that number bash
+# forgets whose it was, and they are soon used up.
 provoke_lane() { # CALLS COMMAND...
-	trap - EXIT INT TERM HUP
+	trap - INT TERM HUP
+	trap 'echo $? >"$log.end"' EXIT
 	open_control
 	while is_running $$ && [ "$(left "$1")" != 0 ]; do
 		"${@:2}" || exit
 	done
 }
 until_provoked() { # SECONDS
-	local pid
-	for pid in "${provokers[@]}"; do
-		wait_until "! is_running $pid" "$1"
-		reap "$pid"
-		[ "$STATUS" = 0 ] ||
-			is "what provokes replies, pid $pid" "$STATUS" 0
+	local i pid
+	for i in "${!ends[@]}"; do
+		wait_until "[ -s ${ends[i]} ]" "$1"
+		[ "$(cat "${ends[i]}")" = 0 ] ||
+			is "what provokes replies, ${ends[i]##*/}" \
+				"$(cat "${ends[i]}")" 0
+		pid=${provokers[i]}
+		[ "${running[$pid]:-}" != provoker ] || unset "running[$pid]"
 	done
-	provokers=()
+	provokers=() ends=()
 }
 
 # --- the verdict ------------------------------------------------------------------
