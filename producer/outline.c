@@ -105,23 +105,49 @@ static jv outline_kind(jv step, jv out)
 	return set(out, "workflow", jv_copy(answer_get(params, "name")));
 }
 
+/* What is done for each item of a list stands in the stored step as `item`. */
+static jv outline_each(jv step, jv out)
+{
+	jv each = answer_get(step, "each"), item = answer_get(step, "item");
+	int64_t percent = answer_int(each, "tolerates_percent", 0);
+
+	out = jv_object_merge(out, jv_copy(item));
+	out = jv_object_delete(out, jv_string("each"));
+	out = jv_object_delete(out, jv_string("item"));
+	out = set(out, "for_each",
+		  jv_copy(answer_get(answer_get(step, "params"), "items")));
+	out = set(out, "max_parallel", jv_copy(answer_get(each, "max")));
+	if (percent > 0)
+		out = set(out, "tolerate",
+			  jv_string_fmt("%lld%%", (long long)percent));
+	else if (answer_has(each, "tolerates"))
+		out = set(out, "tolerate",
+			  jv_copy(answer_get(each, "tolerates")));
+	return out;
+}
+
 static jv outline_step(jv step, jv steps)
 {
 	static const char *const changed[] = {
 		"kind",  "params",  "when",  "final",    "if",
 		"needs", "timeout", "retry", "on_error", "definition"};
+	jv item = answer_get(step, "item");
+	bool is_each = jv_get_kind(item) == JV_KIND_OBJECT;
+	jv performed = is_each ? item : step;
 	jv out = jv_copy(step);
 
+	if (is_each)
+		out = outline_each(step, out);
 	for (size_t i = 0; i < countof(changed); i++)
 		out = jv_object_delete(out, jv_string(changed[i]));
-	out = outline_kind(step, out);
+	out = outline_kind(performed, out);
 	if (answer_int(step, "timeout", 0) > 0)
 		out = set(out, "timeout",
 			  duration(answer_get(step, "timeout")));
 	out = set(out, "retry", outline_retry(answer_get(step, "retry")));
-	if (answer_has(step, "repeat"))
+	if (answer_has(performed, "repeat"))
 		out = set(out, "repeat",
-			  outline_repeat(answer_get(step, "repeat")));
+			  outline_repeat(answer_get(performed, "repeat")));
 	if (answer_has(step, "on_error"))
 		out = set(out, "on_error",
 			  outline_on_error(answer_get(step, "on_error")));
