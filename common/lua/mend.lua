@@ -80,7 +80,7 @@ function MENDS.step(batch, now, id, name)
       return false
     end
   end
-  if state ~= 'waiting' or step_of.when == 'undo' then
+  if state ~= 'waiting' or step_of.when == 'undo' or step_of.base then
     return false
   end
   run.requeue(p, id, name, step_of.queue, attempt, recoveries)
