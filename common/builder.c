@@ -183,7 +183,6 @@ static int build_item(struct builder *b, struct step *step, struct spot s,
 
 	step->item = arena_calloc(&b->w->arena, 1, sizeof(*step->item));
 	each_init_item(step);
-	step->item->definition = "";
 	if (each_parse(&step->each, s, b->err) != 0 ||
 	    build_kind(b, step->item, written) != 0 ||
 	    build_params(b, step->item, written) != 0 ||
@@ -223,8 +222,8 @@ int builder_step(struct builder *b, struct step *step, int node)
 	if (build_params(b, step, s) != 0 || build_branch(b, step, s) != 0 ||
 	    build_repeat(b, step, s) != 0 ||
 	    caching_build(step, s.value, b->err) != 0 ||
-	    subworkflow_parse(step, s, &b->w->arena, b->err) != 0 ||
-	    (step->kind == STEP_each && build_item(b, step, s, node) != 0))
+	    (step->kind == STEP_each && build_item(b, step, s, node) != 0) ||
+	    subworkflow_parse(step, s, &b->w->arena, b->err) != 0)
 		return -1;
 	return build_reads(b, step, node);
 }

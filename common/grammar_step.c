@@ -75,7 +75,7 @@ int grammar_read_kind(struct grammar *g, const char *what, struct spot step,
 			return spot_complain(s, g->err,
 					     "%shas \"each\", which is "
 					     "written as for_each beside exec, "
-					     "http or pass",
+					     "http, pass or workflow",
 					     what);
 		if (found >= 0)
 			return spot_complain(

@@ -16,7 +16,7 @@ int subworkflow_read(struct spot step, const char *own, const char *what,
 {
 	struct spot name = spot_get(step, "workflow");
 	struct spot input = spot_get(step, "input");
-	static const char *const alone[] = {"repeat", "for_each"};
+	struct spot repeat = spot_get(step, "repeat");
 
 	if (!value_is_text(name.value) || !text_is_name(value_text(name.value)))
 		return spot_complain(
@@ -30,13 +30,11 @@ int subworkflow_read(struct spot step, const char *own, const char *what,
 				     "%sworkflow \"%s\" would perform itself, "
 				     "without end: name another",
 				     what, own);
-	for (size_t i = 0; i < countof(alone); i++)
-		if (!spot_is_absent(spot_get(step, alone[i])))
-			return spot_complain(
-				spot_get(step, alone[i]), err,
-				"%s%s is not for steps that perform a "
-				"workflow: use it in that workflow",
-				what, alone[i]);
+	if (!spot_is_absent(repeat))
+		return spot_complain(repeat, err,
+				     "%srepeat is not for steps that perform a "
+				     "workflow: use it in that workflow",
+				     what);
 	*params = jv_object_set(jv_object(), jv_string("name"),
 				jv_copy(name.value));
 	if (!spot_is_absent(input))
@@ -62,11 +60,13 @@ int subworkflow_parse(struct step *step, struct spot s, struct arena *a,
 		      struct error *err)
 {
 	struct spot definition = spot_get(s, "definition");
-	struct spot params = {.value = step->params, .place = jv_invalid()};
+	struct step *performer = step->item ? step->item : step;
+	struct spot params = {.value = performer->params,
+			      .place = jv_invalid()};
 	jv name = spot_get(params, "name").value;
 
-	step->definition = "";
-	if (step->kind != STEP_workflow)
+	step->definition = performer->definition = "";
+	if (performer->kind != STEP_workflow)
 		return step->timeout_ms > 0
 			       ? 0
 			       : error_set(err, ERR_INPUT, "has no timeout");
@@ -76,6 +76,8 @@ int subworkflow_parse(struct step *step, struct spot s, struct arena *a,
 	if (value_is_text(definition.value))
 		step->definition =
 			arena_strdup(a, jv_string_value(definition.value));
+	performer->performs = step->performs;
+	performer->definition = step->definition;
 	return 0;
 }
 

@@ -25,7 +25,10 @@ int subworkflow_read(struct spot step, const char *own, const char *what,
 int subworkflow_refuse_input(struct spot step, const char *what,
 			     struct error *err);
 
-/* Reads the stored form: step->performs and ->definition. */
+/*
+ * Reads the stored form: step->performs and ->definition; where an item of a
+ * list performs it, these are the item's, too. The item is there already.
+ */
 int subworkflow_parse(struct step *step, struct spot s, struct arena *a,
 		      struct error *err);
 

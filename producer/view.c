@@ -258,12 +258,21 @@ int view_picture(struct view *v, jv run)
 	return rc;
 }
 
-/* What was seen of the step at that place; null if nothing was. */
-static jv seen_step(const struct view *v, int index)
+/*
+ * What was seen of a step; null if nothing was. Mostly it stands where it
+ * stood, but items come and go.
+ */
+static jv seen_step(const struct view *v, jv step, int index)
 {
-	if (index >= answer_count(v->seen, "steps"))
-		return jv_null();
-	return answer_item(v->seen, "steps", index);
+	struct slice name = answer_text(step, "step");
+	int count = answer_count(v->seen, "steps");
+
+	for (int i = 0; i < count; i++) {
+		jv seen = answer_item(v->seen, "steps", (index + i) % count);
+		if (slice_equal(answer_text(seen, "step"), name))
+			return seen;
+	}
+	return jv_null();
 }
 
 /* Progress is worth a line at each fifth of the way. */
@@ -348,7 +357,7 @@ int view_lines(struct view *v, jv run)
 	buf_init(&b, 16 * VIEW_MAX);
 	for (int i = 0; i < answer_count(run, "steps"); i++) {
 		jv step = answer_item(run, "steps", i);
-		if (has_changed(seen_step(v, i), step))
+		if (has_changed(seen_step(v, step, i), step))
 			draw_line(v->out, &b, run, step, columns);
 	}
 	if (!slice_is(answer_text(run, "state"), "running"))
@@ -363,7 +372,7 @@ int view_objects(struct view *v, jv run)
 {
 	for (int i = 0; i < answer_count(run, "steps"); i++) {
 		jv step = answer_item(run, "steps", i);
-		if (!has_changed(seen_step(v, i), step))
+		if (!has_changed(seen_step(v, step, i), step))
 			continue;
 		jv shown = jv_object_set(jv_copy(step), jv_string("run"),
 					 jv_copy(answer_get(run, "run")));

@@ -106,6 +106,7 @@ struct attempt {
 	struct news *news; /* progress, log...; NULL while there is none */
 	struct recall *recall; /* of `cache`; NULL where it does not say it */
 	struct transfer *transfer; /* of its big values, while under way */
+	struct noted_blob *noted;  /* big values in the lists that it reads */
 	struct ending end;
 	int64_t due_ms;  /* monotonic: when its time is over */
 	size_t alarm_at; /* its place among the alarms, or ALARM_NONE */

@@ -67,6 +67,7 @@ static int take_results(struct gathering *g, const struct reply *results,
 		struct slice result =
 			results[i].text.len > 0 ? results[i].text : MSGPACK_NIL;
 
+		transfer_note(g->attempt, g->at, g->list.len, result);
 		buf_add(&g->list, result.data, result.len);
 	}
 	g->have += count;

@@ -14,9 +14,21 @@
 
 #define GETS_MAX 8 /* parts that are fetched at a time */
 
-/* A reference among what was taken, and what it refers to. */
+/* A reference among what was taken, or in a list of that. */
+struct place {
+	size_t at;        /* among the reads */
+	size_t from, len; /* of that text */
+};
+
+struct noted_blob {
+	struct place place;
+	struct blob blob;
+	struct noted_blob *next; /* that was noted before */
+};
+
+/* A reference, and what it refers to. */
 struct part {
-	size_t at; /* among the reads */
+	struct place place;
 	struct blob blob;
 	struct buf bytes;
 };
@@ -171,6 +183,34 @@ void transfer_put(struct attempt *a, struct slice output)
 
 /* --- getting ------------------------------------------------------------- */
 
+/* What was read stands for the references of one text, those from `first` on.
+ * Returns how many these are. */
+static size_t resolve(struct transfer *t, struct reply *reads, size_t first)
+{
+	struct slice *text = &reads[t->parts[first].place.at].text;
+	struct buf whole;
+	size_t at = 0, i = first;
+
+	if (t->parts[first].place.len == text->len) {
+		*text = buf_slice(&t->parts[first].bytes);
+		return 1;
+	}
+	buf_init(&whole, SIZE_MAX / 4);
+	for (; i < t->count && t->parts[i].place.at == t->parts[first].place.at;
+	     i++) {
+		const struct part *part = &t->parts[i];
+
+		buf_add(&whole, text->data + at, part->place.from - at);
+		buf_add(&whole, part->bytes.data, part->bytes.len);
+		at = part->place.from + part->place.len;
+	}
+	buf_add(&whole, text->data + at, text->len - at);
+	buf_clear(&t->parts[first].bytes);
+	t->parts[first].bytes = whole;
+	*text = buf_slice(&whole);
+	return i - first;
+}
+
 static void end_get(struct transfer *t)
 {
 	struct attempt *a = let_go(t);
@@ -180,9 +220,8 @@ static void end_get(struct transfer *t)
 	} else if (a) {
 		struct reply *reads = (struct reply *)t->taken->reads;
 
-		for (size_t i = 0; i < t->count; i++)
-			reads[t->parts[i].at].text =
-				buf_slice(&t->parts[i].bytes);
+		for (size_t i = 0; i < t->count;)
+			i += resolve(t, reads, i);
 		attempt_prepare(a, t->taken);
 	}
 	transfer_free(t);
@@ -226,21 +265,63 @@ static bool is_too_much(const struct transfer *t)
 	return sum > max;
 }
 
-bool transfer_get(struct attempt *a, const struct taken *taken)
+void transfer_note(struct attempt *a, size_t at, size_t from,
+		   struct slice result)
 {
-	struct transfer *t = NULL;
+	struct noted_blob *noted;
 	struct blob blob;
 
-	for (size_t i = 0; i < taken->reads_count; i++) {
-		if (!blob_parse(taken->reads[i].text, &blob))
-			continue;
-		if (!t)
-			t = transfer_new(a, taken->reads_count);
-		t->parts[t->count++] = (struct part){.at = i, .blob = blob};
-		buf_init(&t->parts[t->count - 1].bytes, (size_t)blob.bytes + 1);
+	if (!blob_parse(result, &blob))
+		return;
+	noted = arena_alloc(&a->arena, sizeof(*noted));
+	*noted = (struct noted_blob){.place = {at, from, result.len},
+				     .blob = blob,
+				     .next = a->noted};
+	a->noted = noted;
+}
+
+/* All that refers to blobs, in the order of the texts and within them. */
+static size_t find_references(struct attempt *a, const struct taken *taken,
+			      struct noted_blob **found)
+{
+	struct noted_blob *sorted = NULL;
+	struct blob blob;
+	size_t count = 0;
+
+	for (size_t i = taken->reads_count; i-- > 0;) {
+		struct slice text = taken->reads[i].text;
+		struct noted_blob *next;
+
+		if (blob_parse(text, &blob))
+			transfer_note(a, i, 0, text);
+		/* Those of the last text were noted last. */
+		for (; a->noted && a->noted->place.at == i; a->noted = next) {
+			next = a->noted->next;
+			a->noted->next = sorted;
+			sorted = a->noted;
+			count++;
+		}
 	}
-	if (!t)
+	*found = sorted;
+	return count;
+}
+
+bool transfer_get(struct attempt *a, const struct taken *taken)
+{
+	struct noted_blob *found;
+	size_t count = find_references(a, taken, &found);
+	struct transfer *t;
+
+	if (!count)
 		return false;
+	t = transfer_new(a, count);
+	for (; found; found = found->next) {
+		struct part *part = &t->parts[t->count++];
+
+		*part = (struct part){.place = found->place,
+				      .blob = found->blob};
+		buf_init(&part->bytes, (size_t)found->blob.bytes + 1);
+	}
 	if (is_too_much(t)) {
 		let_go(t);
 		transfer_free(t);

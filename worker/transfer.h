@@ -30,6 +30,13 @@ void transfer_put(struct attempt *a, struct slice output);
  */
 bool transfer_get(struct attempt *a, const struct taken *t);
 
+/*
+ * Notes, before that, that what may be a reference will stand in the list that
+ * is the text `at` of the reads, from byte `from` on.
+ */
+void transfer_note(struct attempt *a, size_t at, size_t from,
+		   struct slice result);
+
 /* There is no time for the blob of its output: that is reported itself. */
 void transfer_cut_short(struct attempt *a);
 

@@ -9,7 +9,8 @@
 -- The run names the child in `child:<step>`, for as long as it is kept, and is
 -- named by it in `parent`. A step that is tried again has its child tried
 -- again: what that had finished is kept. And a child is kept as long as the run
--- that names it; then it goes like any other (`finished`).
+-- that names it; then it goes like any other (`finished`). An item of a list
+-- that has ended names none: it leaves its result alone.
 --
 -- `children` holds the running ones, and whose they are.
 
@@ -94,10 +95,14 @@ local function succeed(batch, at, id, now)
   local p, key = batch.p, run_key(batch.p, at.id)
   local s = settling_new(batch, now, text_of(now))
   local output = call('HGET', p .. 'out:' .. id, 'output') or '\192' -- nil
-  call('HSET', p .. 'out:' .. at.id, at.name, output)
   blob.share(p, at.id, output)
-  call('HDEL', p .. 'out:' .. at.id, '.memo:' .. at.name)
   count(batch, 'steps_done')
+  if at.graph.steps[at.name].base then
+    each.end_item(s, at, output, 'done')
+    return each.settle(s)
+  end
+  call('HSET', p .. 'out:' .. at.id, at.name, output)
+  call('HDEL', p .. 'out:' .. at.id, '.memo:' .. at.name)
   settle_step(s, at.id, key, at.graph, at.name,
     record.ended('done', at.text, at.started, now), at.run_text)
 end
@@ -137,7 +142,7 @@ function child.ended(batch, id, parent, now)
   else
     fail(batch, at, id, state, of[2], now)
   end
-  return true
+  return child.is_kept(p, id, { parent = parent })
 end
 
 local ENDINGS = { 'done', 'failed', 'cancelled' }

@@ -209,6 +209,9 @@ function each.end_item(s, at, result, how)
     forget_tries(s.p, of.id, item, at.attempt, recoveries)
     add_cost(key, of.name, item)
     call('HDEL', key, 'progress:' .. item, 'cost:' .. item)
+    if of.item.definition then
+      child.let_go(s.p, of.id, item)
+    end
   end
   if c.done + c.failed == c.total then
     end_spread(s, at, of)
@@ -249,6 +252,9 @@ local function forget_items(p, id, of, graph, name)
     local _, attempt = record.read(of['step:' .. item])
     forget_tries(p, id, item, attempt + 1, graph.steps[item].recoveries)
     add_cost(key, name, item)
+    if graph.steps[item].definition then
+      child.let_go(p, id, item)
+    end
   end
   call_many('HDEL', key, nil, fields)
 end

@@ -33,6 +33,18 @@ function child.look_after(batch, run_id, name, of, now)
   return true
 end
 
+-- An item that had failed is to be tried again: it has back the run that it
+-- waited for, if that is there. result: what came of the item.
+function child.take_back(p, run_id, item, result)
+  local is_known, why = pcall(cmsgpack.unpack, string.sub(result, 2))
+  local id = is_known and why.child
+  if id and call('HGET', p .. 'run:' .. id, 'parent') ==
+      run_id .. '/' .. item then
+    call('HSET', p .. 'run:' .. run_id, 'child:' .. item, id)
+    call('ZREM', p .. 'finished', id)
+  end
+end
+
 -- A run, then the finished ones below it: those of its steps, and of theirs.
 function child.family(p, id)
   local ids, i = { id }, 1

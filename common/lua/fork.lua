@@ -95,6 +95,20 @@ local function gather_steps(of, kept, fields)
   return left, free
 end
 
+local PART = 1000 -- results that are looked at in one command
+
+-- The new run holds what the results of a step refer to.
+local function share_results(p, id, name)
+  local key, first = each.list_key(p, 'results', id, name), 0
+  repeat
+    local part = call('LRANGE', key, first, first + PART - 1)
+    for _, result in ipairs(part) do
+      blob.share(p, id, result)
+    end
+    first = first + PART
+  until #part < PART
+end
+
 -- The lists of the steps with items, which have come to their end there.
 local function copy_items(p, id, source, of, kept)
   local fields = {}
@@ -107,6 +121,9 @@ local function copy_items(p, id, source, of, kept)
       end
       fields[#fields + 1] = 'items:' .. name
       fields[#fields + 1] = counts
+      if of.blobs and of.graph.steps[name].definition then
+        share_results(p, id, name)
+      end
     end
   end
   call_many('HSET', p .. 'run:' .. id, nil, fields)

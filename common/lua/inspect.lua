@@ -5,6 +5,7 @@ local inspect = {}
 do -- what has a name below is of this file alone
 
 local LIST_MAX = 100       -- items whose results are shown there
+local ITEMS_MAX = 20       -- items of a step, each with a run, shown there
 local OUTPUT_MAX = 16384   -- bytes of an output shown inside of `status`
 local LOGS_MAX = 4194304   -- bytes of logs in one answer
 
@@ -50,16 +51,19 @@ end
 -- have failed.
 local function list_output(p, id, name)
   local key = each.list_key(p, 'results', id, name)
-  local out, bytes = {}, 0
+  local out, bytes, has_blobs = {}, 0, false
   if call('LLEN', key) > LIST_MAX then
     return nil, nil
   end
   for i, result in ipairs(call('LRANGE', key, 0, -1)) do
-    out[i] = string.sub(result, 1, 1) == FAILED and 'null' or
+    local _, _, size = blob.reference(result)
+    bytes = bytes + (size or #result)
+    out[i] = (string.sub(result, 1, 1) == FAILED or size) and 'null' or
       json.msgpack(result)
-    bytes = bytes + #result
+    has_blobs = has_blobs or size ~= nil
   end
-  return bytes <= OUTPUT_MAX and json.array(out) or nil, json.number(bytes)
+  return not has_blobs and bytes <= OUTPUT_MAX and json.array(out) or nil,
+    json.number(bytes)
 end
 
 local function failure_of(p, id, name, attempt, recoveries)
@@ -131,13 +135,23 @@ local function forked_from(of)
     json.text(step))
 end
 
+-- Behind a step whose items perform a workflow, those that are there.
+local function add_items_at_work(p, id, of, name, steps)
+  local items = of.graph.steps[name].item and of.graph.steps[name].definition
+    and live_items(of, of.graph, name) or {}
+  for i = 1, math.min(#items, ITEMS_MAX) do
+    steps[#steps + 1] = status_step(p, id, of, items[i])
+  end
+end
+
 -- One run: its state, its steps, its outputs. RUN. Returns JSON.
 function inspect.status(p, args)
   local id = args[1]
   local of, state, left, _, phase = get_run(p, id)
   local steps = {}
-  for i, name in ipairs(in_order(of.graph)) do
-    steps[i] = status_step(p, id, of, name)
+  for _, name in ipairs(in_order(of.graph)) do
+    steps[#steps + 1] = status_step(p, id, of, name)
+    add_items_at_work(p, id, of, name, steps)
   end
   for _, name in ipairs(undo.recorded(of)) do
     steps[#steps + 1] = status_step(p, id, of, name)

@@ -139,7 +139,8 @@ end
 local function item_step(name, of)
   local item = { base = name, queue = of.queue, recoveries = of.recoveries,
     when = of.when, needs = {}, next = {}, kind = of.each.kind,
-    reads = of.each.reads, input = of.each.input, rounds = of.each.rounds }
+    reads = of.each.reads, input = of.each.input, rounds = of.each.rounds,
+    definition = of.definition }
   prepare_step(item, 1)
   return item
 end

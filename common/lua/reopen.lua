@@ -8,7 +8,7 @@ function each.resume(p, id, of, name, reset)
   local graph = of.graph
   local step_of, c = graph.steps[name], read_counts(of['items:' .. name])
   for _, item in ipairs(live_items(of, graph, name)) do
-    if record.read(of['step:' .. item]) ~= 'running' then
+    if not run.is_at_work(step_of.item, of['step:' .. item]) then
       run.requeue(p, id, item, step_of.queue, reset(p, id, of, item), 0)
     end
   end
@@ -50,7 +50,7 @@ end
 function each.is_running(of, name)
   for _, item in ipairs(of['items:' .. name] and
       live_items(of, of.graph, name) or {}) do
-    if record.read(of['step:' .. item]) == 'running' then
+    if run.is_at_work(of.graph.steps[item], of['step:' .. item]) then
       return true
     end
   end
@@ -69,9 +69,13 @@ function each.keep_generation(key, item, how)
   end
 end
 
--- One item that has ended, of a step that is done, is to be performed again,
--- with a key of idempotency of its own if it was done. Changes `of` as well.
+-- One item that has ended is to be performed again, with a key of idempotency
+-- of its own if it was done. Changes `of` as well. One that has not is begun
+-- with all that is left of its step.
 function each.reopen(p, id, of, name, item)
+  if of['step:' .. item] then
+    return
+  end
   local key, index = p .. 'run:' .. id, each.index(item)
   local results = each.list_key(p, 'results', id, name)
   local result = call('LINDEX', results, index)
@@ -83,6 +87,9 @@ function each.reopen(p, id, of, name, item)
   c[how] = c[how] - 1
   call('LSET', results, index, BLANK)
   call('HDEL', p .. 'out:' .. id, name)
+  if how == 'failed' then
+    child.take_back(p, id, item, result)
+  end
   if how == 'done' then
     local again = of['again:' .. name] or '0 0'
     local generation = each.generation(again) + 1

@@ -216,7 +216,8 @@ end
 -- What is kept of the failure of a step that its workflow provides for.
 function step.pack_failure(at, failure)
   return cmsgpack.pack({ class = failure.class, detail = failure.detail,
-    code = tonumber(failure.code) or 0, attempt = tonumber(at.attempt) })
+    code = tonumber(failure.code) or 0, attempt = tonumber(at.attempt),
+    child = failure.child or nil })
 end
 
 -- Whether the run goes on although the step has failed so.

@@ -28,6 +28,7 @@ function step.give_up_item(batch, at, failure, now)
   local v = call('HMGET', key, 'items:' .. name, 'step:' .. name)
   local c = read_counts(v[1])
   if at.is_run_running and c.failed < tolerated(of, c) then
+    failure.child = of.definition and call('HGET', key, 'child:' .. at.name)
     local s = settling_new(batch, now, text_of(now))
     each.end_item(s, at, FAILED .. step.pack_failure(at, failure), 'failed')
     each.settle(s)

@@ -97,7 +97,7 @@ struct step {
 	const int *next; /* the steps that need this one */
 	size_t next_count;
 
-	const char *performs;   /* the name of a workflow, or NULL */
+	const char *performs; /* the workflow that it, or each item, performs */
 	const char *definition; /* the digest of that, or "": not linked */
 	int line;               /* where it is written, or 0 */
 

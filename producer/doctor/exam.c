@@ -204,6 +204,7 @@ static struct step_facts *add_item(struct exam *e, struct slice name,
 	of->name = name;
 	of->queue = e->plan->steps[base].queue;
 	of->is_closing = e->plan->steps[base].is_closing;
+	of->performs = e->plan->steps[base].performs;
 	of->is_item = true;
 	s->of = of;
 	e->steps[base].items.live++;
@@ -273,18 +274,22 @@ static void read_field(struct exam *e, struct slice name, struct slice value)
 		read_step(e, name, value);
 	else if (cut_prefix(&name, "items:") && facts_of(e, name))
 		read_items(&facts_of(e, name)->items, value);
-	else if (cut_prefix(&name, "waits:") && facts_of(e, name))
-		facts_of(e, name)->waits = value;
-	else if (cut_prefix(&name, "child:") && facts_of(e, name))
-		facts_of(e, name)->child = value;
 }
 
-static void read_letter(struct exam *e, struct slice name, struct slice value)
+/* What is known beside the record, of steps and of items that have one. */
+static void read_more(struct exam *e, struct slice name, struct slice value)
 {
+	struct slice field = name;
 	struct step_facts *s;
 
 	if (cut_prefix(&name, "dead:") && (s = facts_of(e, name)))
 		s->letter = value;
+	else if (cut_prefix(&name, "waits:") && (s = facts_of(e, name)))
+		s->waits = value;
+	else if (cut_prefix(&name, "child:") && (s = facts_of(e, name)))
+		s->child = value;
+	else if (name.len < field.len && base_of(e, name) != PLAN_NONE)
+		tell_unknown(e, "run:", field);
 }
 
 static void read_output(struct exam *e, struct slice name)
@@ -336,7 +341,7 @@ void exam_read_steps(struct exam *e)
 	for (size_t i = 0; i + 1 < hash->count; i += 2)
 		read_field(e, hash->items[i].text, hash->items[i + 1].text);
 	for (size_t i = 0; i + 1 < hash->count; i += 2)
-		read_letter(e, hash->items[i].text, hash->items[i + 1].text);
+		read_more(e, hash->items[i].text, hash->items[i + 1].text);
 	for (size_t i = 0; i < out->count; i++)
 		read_output(e, out->items[i].text);
 	for (size_t i = 0; i < log->count; i++)

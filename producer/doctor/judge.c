@@ -227,7 +227,7 @@ static void judge_placed(struct exam *e, size_t i)
 /* It waits for a run of its own, which is under way. */
 static bool is_performing(const struct exam *e, size_t i)
 {
-	return e->steps[i].state == STEP_PARKED && e->plan->steps[i].performs;
+	return e->steps[i].state == STEP_PARKED && e->steps[i].of->performs;
 }
 
 static void judge_parked(struct exam *e, size_t i)
@@ -435,8 +435,7 @@ static void judge_step(struct exam *e, size_t i)
 	if (s->state != STEP_PARKED && s->waits.len)
 		finding(e->doctor, FIELD_UNKNOWN, about_step(e, i),
 			"field waits:%.*s, but it is %s",
-			TEXT(e->plan->steps[i].name),
-			step_state_names[s->state]);
+			TEXT(e->steps[i].of->name), step_state_names[s->state]);
 }
 
 static void judge_steps(struct exam *e)

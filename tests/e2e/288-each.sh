@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/acts.sh"
 
-export TREADLE_WORKER_LEASE=1s
+export TREADLE_WORKER_LEASE=1s TREADLE_WORKER_EXPRESSION_TIMEOUT=1m
 start_redis --appendfsync always
 start_coordinator
 start_worker --worker-exec-slots 4
@@ -96,8 +96,8 @@ steps:
 YAML
 run=$(treadle submit "$TREADLE_TEST_TMP/many.yaml")
 until_state "$run" failed 120
-like 'a list without measure too' "$(treadle status "$run")" \
-	'expression|too_large'
+like 'a list without measure is refused with its limit' "$(treadle status "$run")" \
+	'too_large: for_each gives 1000001 items, more than 1000000: give several runs'
 
 cat >"$TREADLE_TEST_TMP/nested.yaml" <<'YAML'
 name: nested

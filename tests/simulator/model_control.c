@@ -250,7 +250,8 @@ static void reset_all(struct model *m, struct model_run *r, int from,
 			reset_step(m, r, i);
 	}
 	reopen(m, r);
-	if (from >= 0 && (kept & (1u << base_of(from))))
+	if (from >= 0 && (kept & (1u << base_of(from))) &&
+	    model_has_ended(r, from))
 		model_reopen_item(m, r, from);
 	for (int i = 0; i < r->shape->count; i++)
 		if (kept & (1u << i))
@@ -286,7 +287,8 @@ void model_retry(struct model *m, const struct call *c, struct answer *a)
 	 */
 	if (!reset || (c->step >= 0 && is_item(c->step) &&
 		       !(anew & (1u << base_of(c->step))) &&
-		       !model_has_ended(r, c->step))) {
+		       !model_has_ended(r, c->step) &&
+		       r->steps[c->step].state == NOWHERE)) {
 		answer_error(a, "CONFLICT");
 		return;
 	}
