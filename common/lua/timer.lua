@@ -56,13 +56,15 @@ local function come_due(batch, member, now)
   local id = string.sub(member, 1, RUN_ID_LENGTH)
   local name = string.sub(member, RUN_ID_LENGTH + 2)
   local v = call('HMGET', p .. 'run:' .. id, 'state', 'def', 'step:' .. name,
-    'revoked')
+    'revoked', 'deadline_at')
   local graph = v[1] and run_state.read(v[1]) == 'running' and
     definition.get(p, v[2])
   if not graph then
     return nil
   end
-  if name == '' and v[4] then
+  if name == '' and not v[5] then -- over since the run is being closed
+    return nil
+  elseif name == '' and v[4] then
     run.stop(batch, id, graph, 'cancelled', run.reason('cancelled', nil,
       'with ' .. v[4] .. ', which performed it'), now, true)
     return nil

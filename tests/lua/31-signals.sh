@@ -169,6 +169,16 @@ is 'one that cleans up is' "$STEP $(park) $(state_of "$r" c)" \
 	'c COMMITTED parked'
 is 'and is answered' "$(signal clean | query .kept) $(field "$r" state)" \
 	'false failed 2'
+deadline=1
+begin 12
+park 1 >/dev/null
+is 'the deadline is over once a patience has ended that is due with it' \
+	"$(call promote c1 1000 10 | query .expired) $(field "$r" state)" \
+	'1 running 1 cleaning'
+take w1
+park >/dev/null
+signal clean >/dev/null
+deadline=0
 
 # Damage
 definition=asks
