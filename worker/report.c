@@ -107,8 +107,7 @@ int report_done(struct attempt *a, jv output)
 		bytes->len = at;
 		return -1;
 	}
-	/* What comes of items stays together, in their list. */
-	if (a->index < 0 && transfer_is_wanted(a->worker, bytes->len - at)) {
+	if (transfer_is_wanted(a->worker, bytes->len - at)) {
 		transfer_put(a,
 			     (struct slice){bytes->data + at, bytes->len - at});
 		bytes->len = at;

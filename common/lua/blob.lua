@@ -61,6 +61,13 @@ function blob.share(p, id, output)
   end
 end
 
+-- The run is given outputs of another one: it holds what that holds.
+function blob.share_all(p, source, id)
+  for _, hash in ipairs(call('SMEMBERS', p .. 'blobs:' .. source)) do
+    hold(p, id, hash)
+  end
+end
+
 -- The run is being removed, and lets go of its blobs.
 function run.release_blobs(p, id, now)
   local key = p .. 'blobs:' .. id

@@ -95,20 +95,6 @@ local function gather_steps(of, kept, fields)
   return left, free
 end
 
-local PART = 1000 -- results that are looked at in one command
-
--- The new run holds what the results of a step refer to.
-local function share_results(p, id, name)
-  local key, first = each.list_key(p, 'results', id, name), 0
-  repeat
-    local part = call('LRANGE', key, first, first + PART - 1)
-    for _, result in ipairs(part) do
-      blob.share(p, id, result)
-    end
-    first = first + PART
-  until #part < PART
-end
-
 -- The lists of the steps with items, which have come to their end there.
 local function copy_items(p, id, source, of, kept)
   local fields = {}
@@ -121,9 +107,6 @@ local function copy_items(p, id, source, of, kept)
       end
       fields[#fields + 1] = 'items:' .. name
       fields[#fields + 1] = counts
-      if of.blobs and of.graph.steps[name].definition then
-        share_results(p, id, name)
-      end
     end
   end
   call_many('HSET', p .. 'run:' .. id, nil, fields)
@@ -188,10 +171,10 @@ function fork.fork(p, args)
   check_undoing(of, source, state, kept)
   local outputs = outputs_to_copy(p, of, source, kept)
   for _, name in ipairs(outputs) do
-    local output = call('HGET', p .. 'out:' .. source, name)
-    call('HSET', p .. 'out:' .. id, name, output)
-    blob.share(p, id, output)
+    call('HSET', p .. 'out:' .. id, name,
+      call('HGET', p .. 'out:' .. source, name))
   end
+  blob.share_all(p, source, id)
   create(p, id, source, from, of, kept)
   copy_items(p, id, source, of, kept)
   return answer_of(id, source, from)

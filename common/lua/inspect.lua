@@ -51,19 +51,18 @@ end
 -- have failed.
 local function list_output(p, id, name)
   local key = each.list_key(p, 'results', id, name)
-  local out, bytes, has_blobs = {}, 0, false
+  local out, bytes, shown = {}, 0, 0
   if call('LLEN', key) > LIST_MAX then
     return nil, nil
   end
   for i, result in ipairs(call('LRANGE', key, 0, -1)) do
-    local _, _, size = blob.reference(result)
-    bytes = bytes + (size or #result)
-    out[i] = (string.sub(result, 1, 1) == FAILED or size) and 'null' or
-      json.msgpack(result)
-    has_blobs = has_blobs or size ~= nil
+    local _, name_of, size_of = blob.reference(result)
+    bytes, shown = bytes + (size_of or #result), shown + #result
+    out[i] = string.sub(result, 1, 1) == FAILED and 'null' or
+      name_of and json.object('blob', json.text(name_of),
+        'bytes', json.number(size_of)) or json.msgpack(result)
   end
-  return not has_blobs and bytes <= OUTPUT_MAX and json.array(out) or nil,
-    json.number(bytes)
+  return shown <= OUTPUT_MAX and json.array(out) or nil, json.number(bytes)
 end
 
 local function failure_of(p, id, name, attempt, recoveries)

@@ -88,6 +88,45 @@ printf x >>"$(find "$folder" -type f)"
 like 'a damaged one is not given' "$(treadle status "$run" --output 2>&1)" damaged
 treadle forget "$run" >/dev/null
 
+cat >"$TREADLE_TEST_TMP/list.yaml" <<YAML
+name: list
+steps:
+  make:
+    for_each: [{s: abc, n: 5000}, {s: de, n: 10}, {s: fgh, n: 7000}, {s: abc, n: 5000}]
+    max_parallel: 2
+    exec:
+      command: ["$TREADLE_TEST_TMP/make", "$ledger", "\${.item.s}", "\${.item.n}"]
+      output: text
+  small: {for_each: [1, 2], pass: {value: "\${.item}"}}
+  join:
+    needs: [make, small]
+    pass: {value: "\${[.steps.make.output, .steps.small.output | map(tostring | .[0:3] + (length | tostring))]}"}
+output: \${.steps.join.output}
+YAML
+joined='[["abc5000","ded10","fgh7000","abc5000"],["11","21"]]'
+shut_gate fgh
+run=$(treadle submit "$TREADLE_TEST_TMP/list.yaml")
+until_begun fgh
+everything_dies
+until_begun fgh 2
+open_gate fgh
+until_state "$run" done 60
+is 'what comes of items is a file where it is large, and read in its place' \
+	"$(output) $(blobs)" "$joined 2"
+is 'the status names it' "$(step make '.output | map(.bytes? // .)')" \
+	'[5003,"dedededede",7003,5003]'
+treadle retry "$run" --from make/2 >/dev/null
+until_state "$run" done 60
+is 'one may be performed again' "$(output) $(blobs)" "$joined 2"
+fork=$(treadle fork "$run" --from join)
+treadle forget "$run" >/dev/null
+run=$fork
+until_state "$run" done 60
+is 'a fork holds them' "$(output) $(blobs)" "$joined 2"
+treadle forget "$run" >/dev/null
+wait_until '[ "$(blobs)" = 0 ]'
+ok 'and they go with it' true
+
 shut_gate xyz
 make_big xyz 100000
 until_begun xyz
