@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -178,16 +179,33 @@ static int folder_put(const char *folder, const struct blob *b,
 	return result == 0 ? read_back(folder, b, err) : -1;
 }
 
+/* Whether the file is the blob, or what a writer has left who died at it. */
+static bool is_of(const char *file, const char *name)
+{
+	return strcmp(file, name) == 0 ||
+	       (file[0] == '.' && strncmp(file + 1, name, strlen(name)) == 0);
+}
+
 static int folder_remove(const char *folder, const char *name,
 			 struct error *err)
 {
 	char path[PATH_LEN_MAX];
+	struct dirent *entry;
+	int result = 0;
+	DIR *dir;
 
-	if (make_path(path, folder, name, name, err) != 0)
+	if (make_path(path, folder, name, "", err) != 0)
 		return -1;
-	if (unlink(path) != 0 && errno != ENOENT)
-		return fail(err, "remove blob", path);
-	return 0;
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : fail(err, "open", path);
+	while ((entry = readdir(dir)))
+		if (is_of(entry->d_name, name) &&
+		    unlinkat(dirfd(dir), entry->d_name, 0) != 0 &&
+		    errno != ENOENT)
+			result = fail(err, "remove blob", name);
+	closedir(dir);
+	return result;
 }
 
 static int folder_try(const char *folder, struct error *err)

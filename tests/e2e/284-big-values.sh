@@ -73,9 +73,10 @@ is 'and stays while a run needs it' "$(redis ZCARD 'treadle:{0}:garbage') $(blob
 treadle retry "$run" --from count >/dev/null
 until_state "$run" done 60
 is 'it can be read again' "$(output)" 500000
+: >"$folder/${name:0:2}/${name:2:2}/.$name.0123456789abcdef"
 treadle forget "$run" >/dev/null
 wait_until '[ "$(blobs)" = 0 ]'
-ok 'it goes with the last one' true
+ok 'it goes with the last one, and what a writer left who died at it' true
 
 submit all
 until_state "$run" done 60
