@@ -239,8 +239,8 @@ for i in 0 1; do
 done
 is 'a big output is held by the run too' "$(redis SCARD "$P:blobs:$r") $(redis HGET \
 	"$P:blobs" "$(printf 'a%.0s' {1..64})")" "1 $r 1"
-is 'it is not shown, but how much it is' "$(call status "$r" |
-	query '.steps[0] | "\(.output) \(.output_bytes)"')" 'null 8000'
+is 'it is named, and how much it is' "$(call status "$r" |
+	query '.steps[0] | "\(.output | map(.bytes)) \(.output_bytes)"')" '[4000,4000] 8000'
 take_step b; complete w1 >/dev/null
 call fork "$r" "$(run_id 79)" b >/dev/null
 is 'and by a fork' "$(redis SCARD "$P:blobs:$(run_id 79)")" 1
