@@ -21,7 +21,7 @@ enum verb {
 };
 
 #define REPORT_MAX 512            /* ends in one call */
-#define REPORT_ITEMS_MAX 160      /* at an item, whose end costs more */
+#define REPORT_ITEMS_MAX 96       /* at an item, whose end costs more */
 #define REPORT_SIZE_MAX (1 << 20) /* bytes in one call, but for a large one */
 
 /* Attempts in the order of their ends, and the bytes that they tell. */
