@@ -222,14 +222,21 @@ mend_history() {
 		fail 'the append-only file can not be mended'
 }
 
+# What the old primary has said was heard, and no other one is there to say
+# anything yet: Sentinels wait twice as long.
+until_nobody_hears() {
+	rest $((250 * PATIENCE))
+	cut_is_over
+}
+
 # The primary dies. Its supervisor starts it again, and it thinks that it leads.
 kill_primary() {
 	local old=$NODE
 	fault cut
 	local cut_at=$NOW
 	kill_node "$old"
+	until_nobody_hears
 	follow_failover
-	cut_is_over
 	until_over "$cut_at"
 	start_node "$old"
 	until_replicas "$NODE" 2
@@ -242,8 +249,8 @@ freeze_primary() {
 	fault cut
 	local cut_at=$NOW
 	kill -STOP "${node_pids[$old]}"
+	until_nobody_hears
 	follow_failover
-	cut_is_over
 	fault thawed
 	kill -CONT "${node_pids[$old]}"
 	wait_until "node $old ROLE | grep -q slave"
