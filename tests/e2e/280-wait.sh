@@ -3,7 +3,8 @@
 # A wait ends when it is due, holds no slot, and counts from its first try.
 . "$(dirname "$0")/lib.sh"
 
-start_redis
+export TREADLE_WORKER_LEASE=1s
+start_redis --appendfsync always
 start_coordinator
 start_worker --worker-slots 1
 cat >"$TREADLE_TEST_TMP/wait.yaml" <<YAML
@@ -42,6 +43,14 @@ bad=$(treadle submit "$TREADLE_TEST_TMP/wait.yaml" -i span=soon)
 until_state "$bad" failed
 like 'what is no span is refused' "$(step_field "$bad" pause failure)" \
 	'expression.*must be a duration'
+held=$(treadle submit "$TREADLE_TEST_TMP/wait.yaml" -i span=2s)
+wait_until '[ "$(step_field "$held" pause state)" = delayed ]'
+everything_dies
+until_state "$held" done 60
+waited=$(($(step_field "$held" after started_at) - 2000 - \
+	$(ask status "$held" | jq .submitted_at)))
+ok "when all die it still ends, and not before ($waited ms more)" [ "$waited" -ge 0 ]
+is 'the one that waits for long does so' "$(step_field "$long" pause state)" delayed
 treadle cancel "$long" >/dev/null
 is 'a waiting one can be cancelled' "$(step_field "$long" pause state)" cancelled
 done_testing

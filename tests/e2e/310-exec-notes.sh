@@ -4,7 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/steps.sh"
 
-start_redis
+export TREADLE_WORKER_LEASE=1s
+start_redis --appendfsync always
 start_coordinator
 start_worker
 
@@ -46,4 +47,27 @@ log=$(log_of_step)
 like 'it is mentioned' "$log" 'descriptor 3: not JSON: nonsense'
 like 'a long line too' "$log" 'a line of more than 256 KiB: 00000'
 like 'and one without a meaning' "$log" 'no progress, message, checkpoint'
+
+# It dies with its worker after it has noted how far it is.
+cat >"$TREADLE_TEST_TMP/long" <<'SH'
+#!/bin/sh
+if [ -z "$TREADLE_CHECKPOINT" ]; then
+	echo '{"checkpoint": {"page": 3}, "progress": 0.5}' >&3
+	while [ ! -e "$1/end" ]; do sleep 0.02; done
+fi
+echo "$TREADLE_CHECKPOINT"
+SH
+chmod +x "$TREADLE_TEST_TMP/long"
+cat >"$TREADLE_TEST_TMP/long.yaml" <<YAML
+name: long
+steps:
+  s: {retry: {attempts: 1}, exec: {command: [$TREADLE_TEST_TMP/long, $TREADLE_TEST_TMP]}}
+YAML
+submit long
+wait_until '[ "$(step_field "$run" s progress)" != null ]'
+everything_dies
+until_state "$run" done 60
+is 'when all die, the next one goes on from there' \
+	"$(step_field "$run" s output | jq -c .)" '{"page":3}'
+touch "$TREADLE_TEST_TMP/end"
 done_testing
