@@ -73,14 +73,6 @@ child_of() { # ITEM
 	ask status "$run" | jq -r --arg s "pages/$1" '.steps[] | select(.step == $s).child.run // empty'
 }
 children() { redis HLEN 'treadle:{0}:children'; }
-everything_dies() {
-	crash "$WORKER"
-	crash "$COORDINATOR"
-	kill_redis
-	restart_redis
-	start_coordinator
-	start_worker --worker-exec-slots 4
-}
 
 # --- names -------------------------------------------------------------------------
 
