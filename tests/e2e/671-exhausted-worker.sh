@@ -6,6 +6,7 @@
 . "$(dirname "$0")/exhaust.sh"
 
 export TREADLE_WORKER_LEASE=1s TREADLE_WORKER_GRACE=10s
+export TREADLE_WORKER_WATCHDOG=15s # less than `within 25` below
 start_redis
 start_coordinator
 start_api

@@ -16,8 +16,9 @@
  *   short   write and its like, where the system may: one byte only
  *
  * EXHAUST_COUNTS names a file in which numbers of 64 bits are counted: how
- * often each kind was wished, in this order, and last how often refused. It is
- * mapped, so that nothing of it is lost whatever becomes of the program.
+ * often each kind was wished, in this order, how often refused, and last how
+ * often a library waits for itself. It is mapped, so that nothing of it is lost
+ * whatever becomes of the program.
  *
  * The counting of branches (tests/counts.c) calls exhaust_end() before it
  * writes: what it wishes is not the program's.
@@ -44,12 +45,13 @@
 
 enum kind { MEMORY, PROCESS, FILES, PIPE, SOCKET, WATCH, FULL, SIGNAL, SHORT };
 #define KINDS (SHORT + 1)
+enum { REFUSED = KINDS, DEADLOCKS, COUNTS };
 
 static const char *const names[KINDS] = {"memory", "process", "file",
 					 "pipe",   "socket",  "watch",
 					 "full",   "signal",  "short"};
 
-static _Atomic uint64_t ours[KINDS + 1];
+static _Atomic uint64_t ours[COUNTS];
 static _Atomic uint64_t *counts = ours;
 static int refused = -1; /* a kind */
 static uint64_t first;
@@ -112,7 +114,7 @@ static bool is_refused(enum kind kind)
 	now = atomic_fetch_add(&counts[kind], 1) + 1;
 	if ((int)kind != refused || now < first || (now > first && !for_ever))
 		return false;
-	atomic_fetch_add(&counts[KINDS], 1);
+	atomic_fetch_add(&counts[REFUSED], 1);
 	return true;
 }
 
@@ -187,6 +189,28 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 	return is_refused(PROCESS)
 		       ? EAGAIN
 		       : NEXT(pthread_create)(thread, attributes, body, arg);
+}
+
+/*
+ * What a library does once, it must not ask for while it does it: it would wait
+ * for itself for ever. OpenSSL 3.5 does where it finds no memory as it begins,
+ * since to note this error it must have begun.
+ */
+int pthread_once(pthread_once_t *control, void (*body)(void))
+{
+	static _Thread_local pthread_once_t *begun[8];
+	static _Thread_local size_t depth;
+	int status;
+
+	for (size_t i = 0; i < depth; i++)
+		if (begun[i] == control)
+			atomic_fetch_add(&counts[DEADLOCKS], 1);
+	if (depth == sizeof(begun) / sizeof(*begun))
+		abort();
+	begun[depth++] = control;
+	status = NEXT(pthread_once)(control, body);
+	depth--;
+	return status;
 }
 
 /* --- descriptors --------------------------------------------------------- */

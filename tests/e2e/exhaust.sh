@@ -14,7 +14,8 @@
 # What may happen: the program goes on and does the whole of its work; or it
 # ends with an exit code and a message; or it aborts and says why: we do for
 # want of memory (include/treadle/base.h), libuv where it can not watch a
-# descriptor, libgcrypt where it can not see how strict the system is.
+# descriptor, libgcrypt where it can not see how strict the system is; or a
+# library waits for itself for ever, and the watchdog ends the program.
 
 command -v cc >/dev/null || skip_all 'no compiler for what refuses'
 refuser=$TREADLE_TEST_TMP/exhaust.so
@@ -39,8 +40,9 @@ exhausted() {
 		"LD_PRELOAD=$refuser")
 }
 
-numbers() { od -An -v -tu8 -w80 "$counts" 2>/dev/null; }
-refusals() { numbers | awk '{ print $NF + 0 }'; }
+numbers() { od -An -v -tu8 -w88 "$counts" 2>/dev/null; }
+refusals() { numbers | awk '{ print $(NF - 1) + 0 }'; }
+deadlocks() { numbers | awk '{ print $NF + 0 }'; }
 
 # wishes KIND: how many the last program had.
 wishes() {
@@ -72,6 +74,8 @@ judge() { # STATUS WISH SAID
 			echo "$2: it calls it a bug: $(grep -m 1 "^bug:" "$said")"
 		elif ! grep -q . "$said"; then
 			echo "$2: it aborts and does not say why"
+		elif grep -q "loop stood still" "$said" && [ "$(deadlocks)" = 0 ]; then
+			echo "$2: its loop stands still"
 		fi
 		;;
 	124 | 137) echo "$2: it hangs" ;;
