@@ -133,7 +133,7 @@ static bool may_rest(const struct world *w, const struct action *a)
 		is_due = is_due || (r->number && r->is_scheduled &&
 				    r->deadline_at <= now);
 		for (int k = 0; r->number && k < r->shape->places; k++)
-			is_due = is_due || (r->steps[k].state == DELAYED &&
+			is_due = is_due || (model_is_due(&r->steps[k]) &&
 					    r->steps[k].due_at <= now);
 	}
 	return w->phase == PHASE_HEAL && !is_due;
@@ -221,6 +221,36 @@ static bool act_on_run(struct world *w, const struct action *a)
 	if (a->kind == ACTION_RETRY && a->a % 3 == 0)
 		c.step = (int)(a->a / 8 % (a->a & 4 ? PLACES_MAX : STEPS_MAX));
 	if (a->kind == ACTION_RETRY && r->state == RUN_RUNNING && a->a % 8)
+		return false;
+	return say_once(w, &c, a->fate);
+}
+
+/* A step that waits or, in chaos, any; -1: there is none. */
+static int step_to_signal(const struct world *w, const struct model_run *r,
+			  uint32_t choice)
+{
+	bool is_any = w->phase == PHASE_CHAOS && choice % 4 == 0;
+
+	for (int i = 0; i < r->shape->count; i++)
+		if (r->shape->steps[i].has_signal &&
+		    (is_any || r->steps[i].state == PARKED))
+			return i;
+	return is_any && choice % 32 == 0 ? 0 : -1;
+}
+
+static bool act_signal(struct world *w, const struct action *a)
+{
+	struct call c = {.function = CALL_signal,
+			 .step = -1,
+			 .data = PAYLOAD_NUMBER | (1 + a->c % 100)};
+
+	for (uint32_t i = 0; i < RUNS_MAX && c.step < 0; i++) {
+		struct model_run *r = any_run(w, a->b + i);
+
+		c.step = r ? step_to_signal(w, r, a->a) : -1;
+		c.run = r ? r->number : 0;
+	}
+	if (c.step < 0 && !w->unheard.once)
 		return false;
 	return say_once(w, &c, a->fate);
 }
@@ -319,6 +349,8 @@ bool act_other(struct world *w, const struct action *a)
 	case ACTION_RETRY:
 	case ACTION_FORGET:
 		return act_on_run(w, a);
+	case ACTION_SIGNAL:
+		return act_signal(w, a);
 	case ACTION_DROP:
 		return act_drop(w, a);
 	case ACTION_PAUSE:

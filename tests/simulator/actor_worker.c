@@ -119,11 +119,23 @@ static bool is_pass(const struct world *w, const struct item *item)
 	return of && (is_item(item->step) ? of->is_item_pass : of->is_pass);
 }
 
+/* Asked outside before it is settled: it is put aside until it is answered. */
+static bool has_signal(const struct world *w, const struct hand *h)
+{
+	const struct shape_step *of = graph_of(w, &h->item);
+
+	return of && of->has_signal;
+}
+
 static enum function choose_end(const struct world *w, const struct hand *h,
 				uint32_t b)
 {
 	if (h->is_stopped)
 		return CALL_release;
+	if (has_signal(w, h))
+		return w->phase != PHASE_CHAOS || b % 100 < 70 ? CALL_defer
+		       : b % 100 < 85                          ? CALL_fail
+							       : CALL_release;
 	if (w->phase != PHASE_CHAOS || is_pass(w, &h->item) || b % 100 < 48)
 		return CALL_complete;
 	if (b % 100 < 84)
@@ -158,10 +170,15 @@ static void decide(struct world *w, struct hand *h, const struct action *a)
 	item->log = a->c & 2 ? ++w->last_payload : 0;
 	item->class = (enum class)((a->c >> 2) % CLASS_WORKER_LOST);
 	item->when = delays[(a->c >> 8) % countof(delays)];
-	if (h->end == CALL_defer && item->when < 0)
-		item->when = 0;
-	if (h->end == CALL_defer)
+	if (h->end == CALL_defer && has_signal(w, h))
+		item->memo = a->c & 1 ? PAYLOAD_NUMBER | (1 + a->c % 100)
+				      : PAYLOAD_NIL;
+	if (h->end != CALL_defer)
+		return;
+	if (item->when >= 0)
 		item->when += w->true_ms + w->offset_ms;
+	else /* a signal is waited for for ever */
+		item->when = has_signal(w, h) ? 0 : w->true_ms + w->offset_ms;
 }
 
 /*
@@ -241,6 +258,7 @@ static bool act_note(struct world *w, struct worker *of, const struct action *a)
 
 		if (of->hands[i].state != HAND_BUSY ||
 		    is_spreading(w, &of->hands[i]) ||
+		    has_signal(w, &of->hands[i]) ||
 		    choose_end(w, &of->hands[i], 99) == CALL_complete)
 			continue;
 		*item = of->hands[i].item;

@@ -31,8 +31,9 @@ const char *class_name(enum class class)
 bool call_takes_memory(enum function f)
 {
 	return f == CALL_define || f == CALL_submit || f == CALL_register ||
-	       f == CALL_take || f == CALL_expand || f == CALL_note ||
-	       f == CALL_retry || f == CALL_fork || f == CALL_probe;
+	       f == CALL_take || f == CALL_expand || f == CALL_signal ||
+	       f == CALL_note || f == CALL_retry || f == CALL_fork ||
+	       f == CALL_probe;
 }
 
 const char *name_run(char text[TEXT_MAX], int run)

@@ -15,7 +15,8 @@
 #define KEYS 6
 #define TEXT_MAX 96
 #define PAYLOAD_NUMBER 0xffffff00u /* with it: a number in msgpack */
-#define INPUT_SMALL 64             /* bytes that the hash of a run takes in */
+#define PAYLOAD_NIL 0xffffffc0u
+#define INPUT_SMALL 64 /* bytes that the hash of a run takes in */
 
 /*
  * A step is a number: that of a step of the graph, below STEPS_MAX; or beyond,
@@ -70,7 +71,8 @@ struct call {
 	unsigned queues;     /* register: a bit for each */
 	int run, step, queue, definition; /* operators; step -1: none */
 	struct entry entry;               /* drop */
-	int once; /* retry, forget, drop: which of the operator's */
+	uint32_t data;                    /* signal */
+	int once; /* retry, signal, forget, drop: which of the operator's */
 };
 
 const char *call_name(enum function f);

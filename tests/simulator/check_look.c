@@ -112,7 +112,7 @@ static void check_step(struct world *w, jv item, int place)
 	check_number(w, item, "attempt", s->attempt);
 	check_number(w, item, "recoveries",
 		     s->state == WAITING ? 0 : s->recoveries);
-	check_number(w, item, "due_at", s->state == DELAYED ? s->due_at : -1);
+	check_number(w, item, "due_at", model_is_due(s) ? s->due_at : -1);
 	if (s->state == RUNNING)
 		check_text(w, item, "worker", name_worker(name, s->worker));
 }
@@ -405,7 +405,7 @@ static void check_stats(struct world *w, jv v)
 		runs[r->state] += r->number != 0;
 		delayed += r->number && r->is_scheduled;
 		for (int k = 0; r->number && k < r->shape->places; k++)
-			delayed += r->steps[k].state == DELAYED;
+			delayed += model_is_due(&r->steps[k]);
 	}
 	for (int i = 0; i < RUN_STATES; i++)
 		check_number(w, of, run_state_name((enum run_state)i), runs[i]);

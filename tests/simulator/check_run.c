@@ -37,6 +37,10 @@ static enum invariant broken_by_state(enum step_state expected, const char *got)
 		return INVARIANT_B1;
 	if (expected == FAILED || is_state(got, FAILED))
 		return INVARIANT_B2;
+	if (expected == PARKED || is_state(got, PARKED))
+		return INVARIANT_W1;
+	if (expected == SPREAD || is_state(got, SPREAD))
+		return INVARIANT_I1;
 	switch (expected) {
 	case WAITING:
 		return is_live ? INVARIANT_S6 : INVARIANT_S10;
@@ -193,6 +197,29 @@ static int check_letter(struct world *w, struct model_run *r, int step,
 	return l->is_there;
 }
 
+/* What a step waits for. */
+static int check_waits(struct world *w, const struct model_run *r, int step,
+		       const struct reply *hash)
+{
+	const struct model_step *s = &r->steps[step];
+	char field[TEXT_MAX], text[TEXT_MAX], until[40] = "", prompt[40] = "";
+
+	if (!r->shape->steps[step].has_signal)
+		return 0;
+	snprintf(field, sizeof(field), "waits:%s", STEP_NAME(step));
+	if (s->due_at)
+		snprintf(until, sizeof(until), ",\"until\":%" PRId64,
+			 s->due_at);
+	if (s->prompt != PAYLOAD_NIL)
+		snprintf(prompt, sizeof(prompt), ",\"prompt\":%d",
+			 (int)(s->prompt & 0x7f));
+	snprintf(text, sizeof(text), "{\"signal\":\"%s\"%s%s}", STEP_NAME(step),
+		 until, prompt);
+	check_field(w, hash, field, s->state == PARKED ? text : "",
+		    INVARIANT_W1);
+	return s->state == PARKED;
+}
+
 /* How far a step is with its items. */
 static int check_items(struct world *w, const struct model_run *r, int step,
 		       const struct reply *hash)
@@ -233,6 +260,8 @@ static int check_beside(struct world *w, struct model_run *r, int step,
 		    s->caught < 0 ? "" : name_step(text, s->caught),
 		    INVARIANT_B2);
 	count += s->caught >= 0;
+	if (!is_item(step))
+		count += check_waits(w, r, step, hash);
 	if (!is_item(step))
 		count += check_items(w, r, step, hash);
 	return count + check_letter(w, r, step, hash);

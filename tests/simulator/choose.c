@@ -113,7 +113,7 @@ static int64_t next_move(const struct world *w, const struct model_step *s)
 {
 	const struct model_worker *holder;
 
-	if (s->state == DELAYED)
+	if (model_is_due(s))
 		return s->due_at;
 	if (!model_is_live(s))
 		return INT64_MAX;
@@ -147,9 +147,9 @@ static const enum action_kind rounds[] = {
 	ACTION_THAW,      ACTION_ARRIVE, ACTION_RESUME,
 	ACTION_REGISTER,  ACTION_BEAT,   ACTION_READ,
 	ACTION_RECONCILE, ACTION_TAKE,   ACTION_END};
-static const enum action_kind common[] = {ACTION_SUBMIT, ACTION_PROMOTE,
-					  ACTION_RECLAIM, ACTION_SWEEP,
-					  ACTION_TICK};
+static const enum action_kind common[] = {ACTION_SUBMIT,  ACTION_SIGNAL,
+					  ACTION_PROMOTE, ACTION_RECLAIM,
+					  ACTION_SWEEP,   ACTION_TICK};
 
 static struct action step_of_round(struct world *w, int turn)
 {

@@ -208,6 +208,18 @@ static void encode_run(const struct world *w, const struct call *c,
 	add_once(to, c);
 }
 
+static void encode_signal(const struct world *w, const struct call *c,
+			  struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	command_text(to, name_run(text, c->run));
+	command_text(to, name_step(text, c->step));
+	add_payload(to, 'd', c->data);
+	add_once(to, c);
+}
+
 static void encode_drop(const struct world *w, const struct call *c,
 			struct command *to)
 {
@@ -248,6 +260,7 @@ void encode(const struct world *w, const struct call *c)
 		[CALL_cancel] = encode_run,
 		[CALL_retry] = encode_run,
 		[CALL_forget] = encode_run,
+		[CALL_signal] = encode_signal,
 		[CALL_drop] = encode_drop,
 		[CALL_pause] = encode_queue,
 		[CALL_resume] = encode_queue,

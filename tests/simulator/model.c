@@ -21,9 +21,9 @@ const char *counter_name(enum counter c)
 	static const char *const names[] = {
 		"submitted", "runs_done",  "runs_failed",   "runs_cancelled",
 		"attempts",  "steps_done", "steps_skipped", "tolerated",
-		"retries",   "deferrals",  "releases",      "recoveries",
-		"dead",      "duplicates", "fenced",        "promoted",
-		"late_ms",   "removed"};
+		"retries",   "deferrals",  "parked",        "signals",
+		"releases",  "recoveries", "dead",          "duplicates",
+		"fenced",    "promoted",   "late_ms",       "removed"};
 	static char failures[CLASS_COUNT][TEXT_MAX];
 	int class = (int)c - COUNT_FAILURES;
 
@@ -44,10 +44,10 @@ const char *run_state_name(enum run_state state)
 
 const char *step_state_name(enum step_state state)
 {
-	static const char *const names[] = {"nowhere", "waiting",  "ready",
-					    "running", "spread",   "delayed",
-					    "done",    "skipped",  "failed",
-					    "dead",    "cancelled"};
+	static const char *const names[] = {"nowhere", "waiting", "ready",
+					    "running", "spread",  "delayed",
+					    "parked",  "done",    "skipped",
+					    "failed",  "dead",    "cancelled"};
 
 	return names[state];
 }
@@ -225,7 +225,8 @@ void model_halt(struct model *m, struct model_run *r, int step,
 
 	if (s->state == RUNNING && stops_running)
 		model_order_stop(m, s->worker, s->entry);
-	else if (s->state != READY && s->state != DELAYED && s->state != SPREAD)
+	else if (s->state != READY && s->state != DELAYED &&
+		 s->state != PARKED && s->state != SPREAD)
 		return;
 	model_settle(m, r, step, CANCELLED);
 }
@@ -324,6 +325,7 @@ void model_apply(struct model *m, const struct call *c, struct answer *a)
 		[CALL_cancel] = model_cancel,
 		[CALL_retry] = model_retry,
 		[CALL_forget] = model_forget,
+		[CALL_signal] = model_signal,
 		[CALL_drop] = model_drop,
 		[CALL_pause] = model_pause,
 		[CALL_resume] = model_resume,

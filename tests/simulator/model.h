@@ -30,6 +30,8 @@ enum counter {
 	COUNT_TOLERATED,
 	COUNT_RETRIES,
 	COUNT_DEFERRALS,
+	COUNT_PARKED,
+	COUNT_SIGNALS,
 	COUNT_RELEASES,
 	COUNT_RECOVERIES,
 	COUNT_DEAD,
@@ -104,6 +106,12 @@ bool model_is_held(const struct model *m, int worker, int queue);
 struct model_step *model_step_at(struct model_run *r, int queue,
 				 struct entry entry);
 bool model_is_live(const struct model_step *s); /* has an entry in a queue */
+/* Something is due for it at due_at. */
+static inline bool model_is_due(const struct model_step *s)
+{
+	return s->state == DELAYED || (s->state == PARKED && s->due_at);
+}
+
 const char *counter_name(enum counter c);
 /* A field of a run's log; try -1: its failure, -2: its standard error. */
 uint32_t log_code(int step, int attempt, int try);

@@ -93,6 +93,13 @@ struct model_step *model_held(struct model *m, const struct item *item,
 			      enum step_state ended, int attempt,
 			      struct answer *a);
 
+/* --- signals (model_signal.c) --- */
+/* A running step that waits for a signal; due 0: for ever. */
+void model_park(struct model *m, struct model_run *r, int step,
+		const struct item *item);
+/* Its patience has ended. */
+void model_expire(struct model *m, struct model_run *r, int step);
+
 /* --- closing (model_close.c) --- */
 /* A run with closing steps comes to a bad end. */
 void model_close(struct model *m, struct model_run *r, enum run_state ending);
@@ -122,6 +129,8 @@ model_fn model_take, model_complete, model_fail, model_defer, model_release,
 	model_note;
 /* model_each.c */
 model_fn model_expand;
+/* model_signal.c */
+model_fn model_signal;
 /* model_time.c */
 model_fn model_promote, model_reclaim, model_sweep;
 /* model_worker.c */

@@ -14,6 +14,7 @@ enum step_state {
 	RUNNING,
 	SPREAD,
 	DELAYED,
+	PARKED,
 	DONE,
 	SKIPPED,
 	FAILED,
@@ -41,7 +42,8 @@ struct model_step {
 	int worker; /* running, and after: who performs it */
 	int64_t started_at, due_at;
 	uint32_t output, memo, progress, cost;
-	bool has_error;       /* failed, and its run goes on */
+	uint32_t prompt, signal; /* parked: what is asked; kept: the answer */
+	bool has_error;          /* failed, and its run goes on */
 	int caught;           /* the step that handles its failure; -1: none */
 	bool is_again;        /* an operator's retry is remembered: */
 	int base, generation; /* attempts before, and of the key */

@@ -173,9 +173,17 @@ void model_take(struct model *m, const struct call *c, struct answer *a)
 /* --- ends -------------------------------------------------------------------
  */
 
-/* Dead and failed are two ways to be given up. */
-static bool has_become(const struct model_step *s, enum step_state ended)
+/*
+ * Has this very attempt become that? Dead and failed are two ways to be given
+ * up; to be parked is a way to be put aside, and its attempt counts.
+ */
+static bool has_become(const struct model_step *s, enum step_state ended,
+		       int attempt)
 {
+	if (s->state == PARKED)
+		return ended == DELAYED && s->attempt - 1 == attempt;
+	if (s->attempt != attempt)
+		return false;
 	return s->state == ended || (ended == DEAD && s->state == FAILED) ||
 	       (ended == DONE && s->state == SPREAD);
 }
@@ -194,8 +202,7 @@ struct model_step *model_held(struct model *m, const struct item *item,
 	if (s->state == RUNNING && has_entry(s, item) &&
 	    s->worker == m->caller && s->attempt == item->attempt)
 		return s;
-	if ((has_entry(s, item) && has_become(s, ended) &&
-	     s->attempt == attempt) ||
+	if ((has_entry(s, item) && has_become(s, ended, attempt)) ||
 	    model_has_ended(r, item->step)) {
 		model_count(m, COUNT_DUPLICATES, 1);
 		answer_word(a, "DUPLICATE");
@@ -325,16 +332,21 @@ void model_defer(struct model *m, const struct call *c, struct answer *a)
 {
 	for (int i = 0; i < c->count; i++) {
 		const struct item *item = &c->items[i];
+		struct model_run *r = model_run_find(m, item->run);
 		struct model_step *s =
 			model_held(m, item, DELAYED, item->attempt - 1, a);
 
 		if (!s)
 			continue;
+		answer_word(a, "COMMITTED");
+		if (model_of(r, item->step)->has_signal) {
+			model_park(m, r, item->step, item);
+			continue;
+		}
 		if (item->memo)
 			s->memo = item->memo;
 		s->attempt--;
 		put_aside(m, item, item->when, COUNT_DEFERRALS);
-		answer_word(a, "COMMITTED");
 	}
 }
 

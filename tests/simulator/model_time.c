@@ -63,7 +63,7 @@ static int gather_due(const struct model *m, struct due *found)
 			found[count++] =
 				(struct due){r->deadline_at, r->number, -1};
 		for (int k = 0; k < r->shape->places; k++)
-			if (r->steps[k].state == DELAYED &&
+			if (model_is_due(&r->steps[k]) &&
 			    r->steps[k].due_at <= m->now)
 				found[count++] = (struct due){
 					r->steps[k].due_at, r->number, k};
@@ -72,16 +72,23 @@ static int gather_due(const struct model *m, struct due *found)
 	return count;
 }
 
-/* 0: nothing was there to be done; 1: queued; 2: overdue. */
+/* 0: nothing was there to be done; 1: queued; 2: overdue; 3: its patience has
+ * ended. */
 static int come_due(struct model *m, const struct due *due)
 {
 	struct model_run *r = model_run_find(m, due->run);
 
+	if (due->step < 0 && !r->is_scheduled)
+		return 0; /* the run has ended, or is being closed */
 	if (due->step < 0) {
 		r->is_scheduled = false;
 		model_stop(m, r, RUN_FAILED, true);
 		model_count(m, COUNT_FAILURES + (int)CLASS_DEADLINE, 1);
 		return 2;
+	}
+	if (r->steps[due->step].state == PARKED) {
+		model_expire(m, r, due->step);
+		return 3;
 	}
 	if (r->steps[due->step].state != DELAYED)
 		return 0;
@@ -92,7 +99,7 @@ static int come_due(struct model *m, const struct due *due)
 void model_promote(struct model *m, const struct call *c, struct answer *a)
 {
 	struct due found[RUNS_MAX * (PLACES_MAX + 1)];
-	int count, whats[3] = {0};
+	int count, whats[4] = {0};
 
 	if (!lead(m, ROLE_PROMOTE, c, a))
 		return;
@@ -109,6 +116,7 @@ void model_promote(struct model *m, const struct call *c, struct answer *a)
 	model_count(m, COUNT_PROMOTED, whats[1]);
 	number(a, 0, "promoted", whats[1]);
 	number(a, 1, "overdue", whats[2]);
+	number(a, 2, "expired", whats[3]);
 }
 
 /* --- reclaim ----------------------------------------------------------------

@@ -179,7 +179,11 @@ void scan_output(struct world *w, const struct reply *reply, int number)
 				     "run %d/%s %s told why it failed",
 				     r->number, STEP_NAME(i),
 				     s->has_error ? "has not" : "has");
-		count += (s->output != 0) + (s->memo != 0) + s->has_error;
+		snprintf(field, sizeof(field), ".signal:%s", STEP_NAME(i));
+		check_output(w, reply, field,
+			     name_payload(text, 'd', s->signal), INVARIANT_W1);
+		count += (s->output != 0) + (s->memo != 0) + s->has_error +
+			 (s->signal != 0);
 	}
 	scan_count(w, INVARIANT_R1, "outputs of a run", reply->count / 2,
 		   count);
@@ -265,7 +269,7 @@ void scan_delayed(struct world *w, const struct reply *reply, int number)
 
 		expected += r->number && r->is_scheduled;
 		for (int k = 0; r->number && k < r->shape->places; k++)
-			expected += r->steps[k].state == DELAYED;
+			expected += model_is_due(&r->steps[k]);
 	}
 	for (size_t i = 0; i + 1 < reply->count; i += 2) {
 		const char *member = item_text(reply, i);
@@ -277,7 +281,7 @@ void scan_delayed(struct world *w, const struct reply *reply, int number)
 		snprintf(run, sizeof(run), "%s", member);
 		s = step_named(w, run, strlen(member) > 27 ? member + 27 : "",
 			       &r);
-		if (!r || (s ? s->state != DELAYED : !r->is_scheduled))
+		if (!r || (s ? !model_is_due(s) : !r->is_scheduled))
 			world_broken(w, INVARIANT_S9,
 				     "%s is delayed and should not be", member);
 		else if (score != (s ? s->due_at : r->deadline_at))

@@ -125,6 +125,8 @@ static void choose_step(struct shape *s, struct random *r, enum form form,
 		choose_branch(s, r, step);
 	if (s->is_spreading && random_one_in(r, 2))
 		choose_each(s, r, step);
+	else if (s->is_waiting && random_one_in(r, 3))
+		of->has_signal = true;
 	s->queues |= 1u << of->queue;
 	for (int i = 0; i < step; i++)
 		if (of->needs & (1u << i))
@@ -142,6 +144,7 @@ static void choose(struct shape *s, struct random *r)
 	s->places = s->count;
 	s->is_branched = random_one_in(r, 2);
 	s->is_spreading = random_one_in(r, 4);
+	s->is_waiting = random_one_in(r, 5);
 	for (int i = 0; i < s->count; i++)
 		choose_step(s, r, form, i);
 }
@@ -241,16 +244,21 @@ static jv graph_each(const struct shape_step *of)
 
 static const char *kind_of(const struct shape_step *of)
 {
-	return of->is_each ? "each" : of->is_pass ? "pass" : "exec";
+	return of->is_each      ? "each"
+	       : of->has_signal ? "wait"
+	       : of->is_pass    ? "pass"
+				: "exec";
 }
 
-static jv graph_step(const struct shape_step *of)
+static jv graph_step(const struct shape_step *of, int step)
 {
 	char text[TEXT_MAX];
 	jv v = graph_branch(of, jv_object());
 
 	v = set(v, "queue", jv_string(name_queue(text, of->queue)));
 	v = set(v, "kind", jv_string(kind_of(of)));
+	if (of->has_signal)
+		v = set(v, "signal", jv_string(name_step(text, step)));
 	if (of->is_each)
 		v = set(v, "each", graph_each(of));
 	v = set(v, "needs", names_of(of->needs));
@@ -268,7 +276,7 @@ static jv graph_of(const struct shape *s)
 
 	for (int i = 0; i < s->count; i++) {
 		steps = set(steps, name_step(text, i),
-			    graph_step(&s->steps[i]));
+			    graph_step(&s->steps[i], i));
 		if (!s->steps[i].needs)
 			roots |= 1u << i;
 	}

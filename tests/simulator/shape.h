@@ -28,7 +28,7 @@ struct clause {
 struct shape_step {
 	int queue, recoveries;
 	unsigned needs, next, reads;
-	bool reads_input, is_pass;
+	bool reads_input, is_pass, has_signal; /* waits for one */
 	/* Performed for each item of a list, `window` of them at a time. */
 	bool is_each, is_item_pass, item_reads_input;
 	unsigned item_reads;
@@ -45,7 +45,7 @@ struct shape {
 	int count, places;   /* steps; what a step may be called by */
 	int64_t deadline_ms; /* 0: none */
 	unsigned queues;
-	bool is_branched, is_spreading;
+	bool is_branched, is_spreading, is_waiting;
 	unsigned closing; /* steps that clean up */
 	struct shape_step steps[STEPS_MAX];
 	struct buf graph; /* as treadle_define takes it */
@@ -54,7 +54,7 @@ struct shape {
 /* Exec steps wait for a place on their worker. */
 static inline bool shape_is_exec(const struct shape_step *of)
 {
-	return !of->is_pass && !of->is_each;
+	return !of->is_pass && !of->is_each && !of->has_signal;
 }
 
 void shapes_init(struct shape shapes[SHAPES], uint64_t seed);

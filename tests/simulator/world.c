@@ -257,7 +257,8 @@ static void tell_stuck(struct world *w)
 		for (int k = 0; r->number && k < r->shape->places; k++) {
 			if (model_is_live(&r->steps[k]) ||
 			    (r->state == RUN_RUNNING &&
-			     r->steps[k].state == DELAYED))
+			     (r->steps[k].state == DELAYED ||
+			      r->steps[k].state == PARKED)))
 				world_broken(
 					w, INVARIANT_V1,
 					"step %s of run %d is %s for ever",
