@@ -12,7 +12,6 @@
  */
 #define RUNS_MAX 24
 #define WORKERS_MAX 96
-#define DEFINITIONS 3
 #define DAY_MS 86400000
 #define LINGER_MS 15000
 #define RECONNECT_MS 2000

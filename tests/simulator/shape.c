@@ -9,6 +9,23 @@
 
 /* --- what chance decides -------------------------------------------------- */
 
+/*
+ * What workflows have besides plain steps, and how rare it is where all of it
+ * may be: one workflow in so many has it. Half of the sets have one of these at
+ * most: each is met as often as if there were no others.
+ */
+enum trait { BRANCHES, ITEMS, SIGNALS, TRAITS };
+static const int rarity[TRAITS] = {2, 4, 5};
+static const unsigned sets[] = {0,           ~0u, 1u << BRANCHES, ~0u,
+				1u << ITEMS, ~0u, 1u << SIGNALS,  ~0u};
+
+static bool choose_trait(struct random *r, unsigned traits, enum trait trait)
+{
+	if (traits == 1u << trait)
+		return !random_one_in(r, 8);
+	return (traits & (1u << trait)) && random_one_in(r, rarity[trait]);
+}
+
 enum form { CHAIN, DIAMOND, FAN_OUT, FAN_IN, ANY, FORMS };
 
 static unsigned needs_of(struct random *r, enum form form, int step, int count)
@@ -133,7 +150,7 @@ static void choose_step(struct shape *s, struct random *r, enum form form,
 			s->steps[i].next |= 1u << step;
 }
 
-static void choose(struct shape *s, struct random *r)
+static void choose(struct shape *s, struct random *r, unsigned traits)
 {
 	enum form form = (enum form)random_below(r, FORMS);
 
@@ -142,9 +159,9 @@ static void choose(struct shape *s, struct random *r)
 	if (random_one_in(r, 4))
 		s->deadline_ms = 1000 * (1 + random_below(r, 600));
 	s->places = s->count;
-	s->is_branched = random_one_in(r, 2);
-	s->is_spreading = random_one_in(r, 4);
-	s->is_waiting = random_one_in(r, 5);
+	s->is_branched = choose_trait(r, traits, BRANCHES);
+	s->is_spreading = choose_trait(r, traits, ITEMS);
+	s->is_waiting = choose_trait(r, traits, SIGNALS);
 	for (int i = 0; i < s->count; i++)
 		choose_step(s, r, form, i);
 }
@@ -301,7 +318,7 @@ void shapes_init(struct shape shapes[SHAPES], uint64_t seed)
 		jv graph;
 
 		memset(s, 0, sizeof(*s));
-		choose(s, &r);
+		choose(s, &r, sets[i / DEFINITIONS % countof(sets)]);
 		snprintf(s->name, sizeof(s->name), "flow%d", i);
 		snprintf(s->digest, sizeof(s->digest), "%060" PRIx64 "%04x",
 			 seed, (unsigned)i);

@@ -11,8 +11,11 @@
  * Workflows as chance makes them: chains, diamonds, fans; half of them with
  * steps that may be skipped, may fail, handle failures or clean up. Steps are
  * numbered so that each needs only those before it; sets of steps are bits.
+ * They come in sets of DEFINITIONS: what may happen in one set is of a few
+ * kinds.
  */
-#define SHAPES 48
+#define DEFINITIONS 3 /* that a world has: one set */
+#define SHAPES (32 * DEFINITIONS)
 #define DIGEST_LEN 64
 #define CLAUSES_MAX 3
 

@@ -92,7 +92,7 @@ static void choose_temper(struct world *w)
 
 void world_init(struct world *w, const struct world_options *o)
 {
-	int first;
+	int set;
 
 	memset(w, 0, sizeof(*w));
 	w->number = o->number;
@@ -104,10 +104,10 @@ void world_init(struct world *w, const struct world_options *o)
 	w->true_ms = BEGIN_MS + random_below(&w->random, 1000000000);
 	choose_temper(w);
 	model_init(&w->model);
-	first = random_below(&w->random, SHAPES);
+	set = random_below(&w->random, SHAPES / DEFINITIONS);
 	for (int i = 0; i < DEFINITIONS; i++)
 		w->model.definitions[i].shape =
-			&o->shapes[(first + i * 5) % SHAPES];
+			&o->shapes[set * DEFINITIONS + i];
 	w->scan_every = 40;
 	for (int i = 0; i < w->temper.coordinators; i++)
 		w->coordinators[i].number = ++w->last_coordinator;
