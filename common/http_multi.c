@@ -66,7 +66,7 @@ static int load(struct curl_api *api, struct error *err)
 
 /* Transfers */
 
-static void report_done(struct http_multi *m)
+static void tell_ends(struct http_multi *m)
 {
 	CURLMsg *message;
 	int left;
@@ -83,7 +83,7 @@ static void on_timer(uv_timer_t *timer)
 	int running;
 
 	m->api.multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &running);
-	report_done(m);
+	tell_ends(m);
 }
 
 static int on_timer_wish(CURLM *handle, long timeout_ms, void *arg)
@@ -131,7 +131,7 @@ static void on_polled(uv_poll_t *poll, int status, int events)
 		return;
 	/* From here on s may be gone. */
 	m->api.multi_socket_action(m->handle, s->fd, what, &running);
-	report_done(m);
+	tell_ends(m);
 }
 
 static void count_closed(struct http_multi *m)
