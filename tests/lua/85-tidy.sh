@@ -150,6 +150,14 @@ redis XGROUP CREATECONSUMER "$P:queue:q" workers ghost >/dev/null
 is 'one that holds nothing' "$(mend worker ghost)" true
 is 'is forgotten' "$(redis ZSCORE "$P:workers" ghost)$(redis XINFO CONSUMERS \
 	"$P:queue:q" workers | grep -c ghost)" 0
+left_alone 'and then is nobody' worker ghost
+left_alone 'like one that never was' worker nobody
+redis XGROUP CREATECONSUMER "$P:queue:q" workers ghost >/dev/null
+repaired 'one that only a queue remembers' worker ghost
+redis ZADD "$P:stop:ghost" 1 1-1 >/dev/null
+repaired 'one of whom only orders are left' worker ghost
+redis HSET "$P:worker:ghost" host x >/dev/null
+repaired 'or only a hash' worker ghost
 
 # --- totals, and keys of nobody ------------------------------------------------------------
 
