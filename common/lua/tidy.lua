@@ -131,6 +131,11 @@ function MENDS.caller(batch, now, digest, caller)
   return changed > 0
 end
 
+-- Where the newest runs of a workflow are, and whether a run is there.
+function MENDS.recent(batch, now, workflow, id)
+  return recent.mend(batch.p, workflow, id or '')
+end
+
 -- The queues in which a worker holds entries, or nil for none.
 local function holds(p, id)
   local names, queues = call('SMEMBERS', p .. 'queues'), nil
