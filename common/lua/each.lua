@@ -199,8 +199,9 @@ function each.end_item(s, at, result, how)
   call('LSET', of.results, each.index(item), result)
   call('HDEL', key, 'step:' .. item)
   local _, _, is_again = run_state.read(at.run_text)
-  -- A retry begins to count recoveries anew.
-  local recoveries = is_again and of.item.recoveries or at.recoveries
+  -- A retry begins to count recoveries anew, and so does each round.
+  local recoveries = (is_again or of.item.rounds) and of.item.recoveries or
+    at.recoveries
   if is_again then
     each.keep_generation(key, item, how)
   end

@@ -92,4 +92,32 @@ call retry "$r" >/dev/null
 take w2
 is 'it still knows' "$(sed -n '3p;7p' <<<"$TAKEN" | tr '\n' ,)" \
 	'2 1 0 0 4,1 0 0 one,'
+call cancel "$r" why >/dev/null
+
+# --- items ------------------------------------------------------------------
+
+define items "$(graph 1 '["l"]' "\"l\":$(with 'kind: "each", each: {
+	kind: "exec", max: 1, reads: [], input: false, rounds: 3}' \
+	"$(step '[]' '[]' '[]' 2)")")" >/dev/null
+r=$(run_id 3)
+call submit "$r" items '' '' 0 >/dev/null
+take w2
+call expand w2 q "$ENTRY" "$RUN" l "$ATTEMPT" 0 a >/dev/null
+complete w2 $'\xa11' >/dev/null # a list of one
+for worker in w2 w3; do
+	take $worker
+	lose $worker
+done
+is 'of the losses of a round of an item there are traces' \
+	"$(redis HLEN "$P:log:$r")" 2
+register w4 >/dev/null
+worker=w4
+take w4
+end_round '1 0 0 one' >/dev/null
+next_round
+is 'the next round of an item finds what the last has left' \
+	"$STEP $(sed -n 6p <<<"$TAKEN")" 'l/0 1 0 0 one'
+complete w4 x >/dev/null
+is 'none of them stays when the item has ended' \
+	"$(redis EXISTS "$P:log:$r") $(redis HLEN "$P:out:$r")" '0 1'
 done_testing
