@@ -74,8 +74,7 @@ bool exam_read_run(struct exam *e)
 	const struct {
 		const char *name;
 		struct slice *value;
-	} fields[] = {{"workflow", &e->workflow},
-		      {"def", &e->definition},
+	} fields[] = {{"def", &e->definition},
 		      {"key", &e->key},
 		      {"finished_at", &e->finished_at},
 		      {"deadline_at", &e->deadline_at},

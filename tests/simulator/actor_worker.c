@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdlib.h>
 #include <string.h>
 
 #include "parts.h"
@@ -39,26 +38,6 @@ void worker_die(struct world *w, struct worker *of)
 	/* Its connection may stay, and a read that Redis still blocks. */
 	w->left_read = (struct left_read){of->number, of->queues, read_until};
 	memset(of, 0, sizeof(*of));
-}
-
-/*
- * Declared dead: what was begun others have by now. What was only delivered
- * may have come after that, and would be missed by all.
- */
-static void lose_all(struct worker *of)
-{
-	for (int i = 0; i < HANDS_MAX; i++) {
-		struct hand *h = &of->hands[i];
-
-		if (h->state == HAND_GIVEN) {
-			h->state = HAND_ENDING;
-			h->end = CALL_release;
-		} else if (h->state != HAND_ENDING || h->end != CALL_release) {
-			h->state = HAND_FREE;
-		}
-	}
-	of->number = 0;
-	of->is_registered = false;
 }
 
 /* --- taking and ending ------------------------------------------------------
@@ -127,6 +106,13 @@ static bool has_signal(const struct world *w, const struct hand *h)
 	return of && of->has_signal;
 }
 
+static int rounds_of(const struct world *w, const struct item *item)
+{
+	const struct shape_step *of = graph_of(w, item);
+
+	return of ? shape_rounds(of, item->step) : 0;
+}
+
 static enum function choose_end(const struct world *w, const struct hand *h,
 				uint32_t b)
 {
@@ -170,6 +156,7 @@ static void decide(struct world *w, struct hand *h, const struct action *a)
 	item->log = a->c & 2 ? ++w->last_payload : 0;
 	item->class = (enum class)((a->c >> 2) % CLASS_WORKER_LOST);
 	item->when = delays[(a->c >> 8) % countof(delays)];
+	round_end(w, h, rounds_of(w, item), a->b >> 8);
 	if (h->end == CALL_defer && has_signal(w, h))
 		item->memo = a->c & 1 ? PAYLOAD_NUMBER | (1 + a->c % 100)
 				      : PAYLOAD_NIL;
@@ -384,108 +371,5 @@ bool act_worker(struct world *w, const struct action *a)
 		return act_leave(w, of, a);
 	default:
 		return act_freeze(w, of, a);
-	}
-}
-
-/* --- what it hears ----------------------------------------------------------
- */
-
-static void hear_taken(struct worker *of, const struct said *s)
-{
-	bool is_lost = false;
-
-	for (int i = 0; i < s->call.count; i++) {
-		const struct item_answer *a = &s->answer.items[i];
-		struct hand *h = hand_of(of, &s->call.items[i]);
-
-		if (!h || h->state != HAND_GIVEN)
-			continue;
-		if (a->digest) {
-			h->state = HAND_BUSY;
-			h->item.attempt = (int)strtol(a->count, NULL, 10);
-		} else if (strcmp(a->word, "LOST") == 0) {
-			is_lost = true;
-		} else {
-			h->state = HAND_FREE;
-		}
-	}
-	if (is_lost)
-		lose_all(of);
-}
-
-static void hear_beat(struct worker *of, const struct said *s)
-{
-	if (strcmp(s->answer.items[0].word, "LOST") == 0) {
-		lose_all(of);
-		return;
-	}
-	for (int i = 0; i < s->answer.stop_count; i++)
-		for (int k = 0; k < HANDS_MAX; k++)
-			if (of->hands[k].state != HAND_FREE &&
-			    entry_compare(of->hands[k].item.entry,
-					  s->answer.stops[i]) == 0)
-				of->hands[k].is_stopped = true;
-}
-
-/* The end was heard; its worker may have been given a successor. */
-static void go_on(struct hand *h, const struct item_answer *a)
-{
-	h->state = a->heir >= 0 ? HAND_BUSY : HAND_FREE;
-	if (a->heir < 0)
-		return;
-	h->item.step = a->heir;
-	h->is_listed = false;
-	h->item.attempt = (int)strtol(a->count, NULL, 10);
-}
-
-static void hear_ended(struct worker *of, const struct said *s)
-{
-	for (int i = 0; i < s->call.count; i++) {
-		struct hand *h = hand_of(of, &s->call.items[i]);
-
-		if (h && h->state == HAND_ENDING && h->end == s->call.function)
-			go_on(h, &s->answer.items[i]);
-	}
-}
-
-/* Who is refused begins its list anew, or has lost the step. */
-static void hear_kept(struct worker *of, const struct said *s)
-{
-	struct hand *h = hand_of(of, &s->call.items[0]);
-
-	if (!h || h->state != HAND_BUSY ||
-	    h->item.list != s->call.items[0].list)
-		return;
-	if (s->answer.error)
-		h->is_listed = false;
-	else if (strcmp(s->answer.items[0].word, "COMMITTED") == 0)
-		h->kept = s->call.items[0].first + s->call.items[0].size;
-	else
-		h->state = HAND_FREE;
-}
-
-void worker_hear(struct world *w, struct worker *of, const struct said *s)
-{
-	switch (s->call.function) {
-	case CALL_register:
-		of->is_registered = true;
-		break;
-	case CALL_heartbeat:
-		hear_beat(of, s);
-		break;
-	case CALL_take:
-		hear_taken(of, s);
-		break;
-	case CALL_leave:
-		worker_die(w, of);
-		w->left_read.number = 0;
-		break;
-	case CALL_note:
-		break;
-	case CALL_expand:
-		hear_kept(of, s);
-		break;
-	default:
-		hear_ended(of, s);
 	}
 }

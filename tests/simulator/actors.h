@@ -20,6 +20,9 @@ struct hand {
 	/* Of a step with items: what its list is, how much of it is kept. */
 	bool is_listed;
 	int kept;
+	/* Of one that is repeated: what its last round left. */
+	struct left left;
+	int base;
 };
 
 struct worker {

@@ -12,6 +12,8 @@ struct item_answer {
 	char count[TEXT_MAX]; /* take: "<attempt> <base> <recoveries> <gen>" */
 	uint32_t memo, input, reads[STEPS_MAX];
 	int reads_count;
+	struct left left; /* take: of a step that is repeated */
+	bool is_repeated;
 	uint32_t element; /* take: of an item of a list */
 	bool is_put_off;  /* take: another suspect runs there */
 	int heir;         /* complete: the step that is begun; -1: none */

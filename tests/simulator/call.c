@@ -99,6 +99,18 @@ const char *name_payload(char text[TEXT_MAX], char kind, uint32_t payload)
 	return text;
 }
 
+const char *name_left(char text[TEXT_MAX], const struct left *left)
+{
+	char output[TEXT_MAX];
+
+	text[0] = '\0';
+	if (left->rounds)
+		snprintf(text, TEXT_MAX, "%d %d %d %.40s", left->rounds,
+			 left->attempts, left->before,
+			 name_payload(output, 'r', left->output));
+	return text;
+}
+
 int number_of_step(const char *text)
 {
 	int base = text[0] - 'a', index;

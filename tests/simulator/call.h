@@ -44,6 +44,16 @@ struct entry {
 	int64_t ms, seq;
 };
 
+/*
+ * What a round of a step that is repeated leaves for the next one: how many
+ * there have been, 0: none; the attempts and rounds that do not count any
+ * more; what it has yielded.
+ */
+struct left {
+	int rounds, attempts, before;
+	uint32_t output;
+};
+
 /* Payloads are numbers; 0 is the empty text, or none. */
 struct item {
 	int run, step, queue, attempt;
@@ -55,6 +65,7 @@ struct item {
 	int definition, key; /* submit; key -1: none */
 	bool wants_heir;     /* complete */
 	bool is_skipped;     /* complete: its condition does not hold */
+	struct left left;    /* defer: a round is over */
 	/* expand: `size` items from `first` on; complete: the total */
 	int first, size, total;
 	uint32_t list;
@@ -91,6 +102,7 @@ const char *name_coordinator(char text[TEXT_MAX], int coordinator);
 const char *name_key(char text[TEXT_MAX], int key);
 const char *name_entry(char text[TEXT_MAX], struct entry entry);
 const char *name_payload(char text[TEXT_MAX], char kind, uint32_t payload);
+const char *name_left(char text[TEXT_MAX], const struct left *left);
 
 /* Of a list that is numbered so. */
 static inline uint32_t item_payload(uint32_t list, int index)

@@ -110,6 +110,18 @@ static void check_payload(struct world *w, struct unread *u, size_t end,
 			     "take was to give \"%s\", not \"%s\"", text, got);
 }
 
+/* What the round before has left. */
+static void check_left(struct world *w, const struct left *left,
+		       const char *got)
+{
+	char text[TEXT_MAX];
+
+	if (strcmp(got, name_left(text, left)) != 0)
+		world_broken(w, INVARIANT_N1,
+			     "a round was to find \"%s\", not \"%s\"", text,
+			     got);
+}
+
 static void check_counts(struct world *w, const char *expected, const char *got)
 {
 	int e[4] = {0}, g[4] = {-1, -1, -1, -1};
@@ -147,6 +159,8 @@ static void check_begun(struct world *w, const struct item_answer *a,
 	check_payload(w, u, end, 'i', a->input);
 	for (int k = 0; k < a->reads_count; k++)
 		check_payload(w, u, end, 'o', a->reads[k]);
+	if (a->is_repeated)
+		check_left(w, &a->left, u->at < end ? next_text(u) : "");
 	if (a->element)
 		check_payload(w, u, end, 'e', a->element);
 	u->at = end;

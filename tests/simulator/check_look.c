@@ -93,6 +93,19 @@ static int check_list(struct world *w, jv object, const char *name,
 /* --- one run ----------------------------------------------------------------
  */
 
+/* Until it is settled. */
+static void check_rounds(struct world *w, jv item, const struct model_run *r,
+			 int step)
+{
+	const struct model_step *s = &r->steps[step];
+	int rounds = model_is_settled(s)
+			     ? 0
+			     : shape_rounds(&r->shape->steps[step], step);
+
+	check_number(w, item, "round", rounds ? s->left.rounds : -1);
+	check_number(w, item, "rounds", rounds ? rounds : -1);
+}
+
 static void check_step(struct world *w, jv item, int place)
 {
 	struct model_run *r = model_run_find(&w->model, w->look.run);
@@ -113,6 +126,7 @@ static void check_step(struct world *w, jv item, int place)
 	check_number(w, item, "recoveries",
 		     s->state == WAITING ? 0 : s->recoveries);
 	check_number(w, item, "due_at", model_is_due(s) ? s->due_at : -1);
+	check_rounds(w, item, r, step);
 	if (s->state == RUNNING)
 		check_text(w, item, "worker", name_worker(name, s->worker));
 }

@@ -26,6 +26,17 @@ static void add_json(struct command *to, uint32_t payload)
 		command_text(to, "");
 }
 
+/* For the next try, or the next round. */
+static void add_left_behind(struct command *to, const struct item *item)
+{
+	char text[TEXT_MAX];
+
+	if (item->left.rounds)
+		command_text(to, name_left(text, &item->left));
+	else
+		add_payload(to, 'm', item->memo);
+}
+
 static void add_once(struct command *to, const struct call *c)
 {
 	if (c->once)
@@ -72,7 +83,7 @@ static void add_end(struct command *to, const struct call *c,
 		break;
 	default:
 		command_int(to, item->when);
-		add_payload(to, 'm', item->memo);
+		add_left_behind(to, item);
 	}
 }
 

@@ -183,6 +183,7 @@ static void reset_step(struct model *m, struct model_run *r, int step)
 	if (s->state == DONE || r->lists[step].is_counted) {
 		s->generation++;
 		s->output = s->memo = 0;
+		s->left = (struct left){0};
 		model_forget_items(m, r, step);
 	}
 	model_reset_step(r, step);

@@ -100,6 +100,10 @@ void model_park(struct model *m, struct model_run *r, int step,
 /* Its patience has ended. */
 void model_expire(struct model *m, struct model_run *r, int step);
 
+/* --- rounds (model_round.c) --- */
+/* A running step, or item, is put aside until its next round. */
+void model_end_round(struct model_step *s, const struct item *item);
+
 /* --- closing (model_close.c) --- */
 /* A run with closing steps comes to a bad end. */
 void model_close(struct model *m, struct model_run *r, enum run_state ending);

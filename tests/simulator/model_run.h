@@ -42,6 +42,7 @@ struct model_step {
 	int worker; /* running, and after: who performs it */
 	int64_t started_at, due_at;
 	uint32_t output, memo, progress, cost;
+	struct left left;        /* of its last round */
 	uint32_t prompt, signal; /* parked: what is asked; kept: the answer */
 	bool has_error;          /* failed, and its run goes on */
 	int caught;           /* the step that handles its failure; -1: none */

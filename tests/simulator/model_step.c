@@ -44,6 +44,8 @@ static void fill_begun(const struct model_run *r, int step,
 	for (int i = 0; i < r->shape->count; i++)
 		if (reads & (1u << i))
 			a->reads[a->reads_count++] = r->steps[i].output;
+	a->is_repeated = shape_rounds(of, step) > 0;
+	a->left = s->left;
 	if (is_item(step))
 		a->element = r->lists[base_of(step)].items[index_of(step)];
 }
@@ -239,6 +241,7 @@ static int commit(struct model *m, const struct call *c,
 	model_settle(m, r, item->step, item->is_skipped ? SKIPPED : DONE);
 	s->output = item->is_skipped ? 0 : item->payload;
 	s->memo = s->progress = 0;
+	s->left = (struct left){0};
 	model_count(m,
 		    item->is_skipped ? COUNT_STEPS_SKIPPED : COUNT_STEPS_DONE,
 		    1);
@@ -343,7 +346,9 @@ void model_defer(struct model *m, const struct call *c, struct answer *a)
 			model_park(m, r, item->step, item);
 			continue;
 		}
-		if (item->memo)
+		if (shape_rounds(model_of(r, item->step), item->step))
+			model_end_round(s, item);
+		else if (item->memo)
 			s->memo = item->memo;
 		s->attempt--;
 		put_aside(m, item, item->when, COUNT_DEFERRALS);

@@ -31,6 +31,8 @@ bool act_cut(struct world *w);
 bool act_mend(struct world *w, const struct action *a);
 bool act_read(struct world *w, struct worker *of, const struct action *a);
 bool act_serve(struct world *w, struct worker *of);
+/* An attempt of a step with so many rounds, 0: one that is not repeated. */
+void round_end(struct world *w, struct hand *h, int rounds, uint32_t chance);
 bool act_reconcile(struct world *w, struct worker *of, const struct action *a);
 int hands_in(const struct worker *of, int state);
 struct hand *hand_of(struct worker *of, const struct item *item);

@@ -173,6 +173,9 @@ void scan_output(struct world *w, const struct reply *reply, int number)
 		snprintf(field, sizeof(field), ".memo:%s", STEP_NAME(i));
 		check_output(w, reply, field, name_payload(text, 'm', s->memo),
 			     INVARIANT_S15);
+		snprintf(field, sizeof(field), ".last:%s", STEP_NAME(i));
+		check_output(w, reply, field, name_left(text, &s->left),
+			     INVARIANT_N1);
 		snprintf(field, sizeof(field), ".error:%s", STEP_NAME(i));
 		if (s->has_error != (reply_field(reply, field) != NULL))
 			world_broken(w, INVARIANT_B2,
@@ -183,7 +186,7 @@ void scan_output(struct world *w, const struct reply *reply, int number)
 		check_output(w, reply, field,
 			     name_payload(text, 'd', s->signal), INVARIANT_W1);
 		count += (s->output != 0) + (s->memo != 0) + s->has_error +
-			 (s->signal != 0);
+			 (s->signal != 0) + (s->left.rounds != 0);
 	}
 	scan_count(w, INVARIANT_R1, "outputs of a run", reply->count / 2,
 		   count);

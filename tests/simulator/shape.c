@@ -11,19 +11,32 @@
 
 /*
  * What workflows have besides plain steps, and how rare it is where all of it
- * may be: one workflow in so many has it. Half of the sets have one of these at
- * most: each is met as often as if there were no others.
+ * may be: one workflow in so many has it. Half of the sets have little of it,
+ * and much of that: each is met as often as if there were no others.
  */
-enum trait { BRANCHES, ITEMS, SIGNALS, TRAITS };
-static const int rarity[TRAITS] = {2, 4, 5};
-static const unsigned sets[] = {0,           ~0u, 1u << BRANCHES, ~0u,
-				1u << ITEMS, ~0u, 1u << SIGNALS,  ~0u};
+enum trait { BRANCHES, ITEMS, SIGNALS, ROUNDS, TRAITS };
+static const int rarity[TRAITS] = {2, 4, 5, 5};
+#define ALL (~0u)
+static const unsigned sets[] = {
+	0,
+	ALL,
+	1u << BRANCHES,
+	ALL,
+	1u << ITEMS,
+	ALL,
+	1u << SIGNALS,
+	ALL,
+	1u << ROUNDS,
+	ALL,
+	1u << ROUNDS | 1u << ITEMS,
+	ALL,
+};
 
 static bool choose_trait(struct random *r, unsigned traits, enum trait trait)
 {
-	if (traits == 1u << trait)
-		return !random_one_in(r, 8);
-	return (traits & (1u << trait)) && random_one_in(r, rarity[trait]);
+	if (traits == ALL)
+		return random_one_in(r, rarity[trait]);
+	return (traits & (1u << trait)) && !random_one_in(r, 8);
 }
 
 enum form { CHAIN, DIAMOND, FAN_OUT, FAN_IN, ANY, FORMS };
@@ -144,6 +157,8 @@ static void choose_step(struct shape *s, struct random *r, enum form form,
 		choose_each(s, r, step);
 	else if (s->is_waiting && random_one_in(r, 3))
 		of->has_signal = true;
+	if (s->is_repeating && !of->has_signal && random_one_in(r, 2))
+		of->rounds = 1 + random_below(r, ROUNDS_MAX);
 	s->queues |= 1u << of->queue;
 	for (int i = 0; i < step; i++)
 		if (of->needs & (1u << i))
@@ -162,6 +177,7 @@ static void choose(struct shape *s, struct random *r, unsigned traits)
 	s->is_branched = choose_trait(r, traits, BRANCHES);
 	s->is_spreading = choose_trait(r, traits, ITEMS);
 	s->is_waiting = choose_trait(r, traits, SIGNALS);
+	s->is_repeating = choose_trait(r, traits, ROUNDS);
 	for (int i = 0; i < s->count; i++)
 		choose_step(s, r, form, i);
 }
@@ -252,6 +268,8 @@ static jv graph_each(const struct shape_step *of)
 	v = set(v, "reads", names_of(of->item_reads));
 	v = set(v, "input", of->item_reads_input ? jv_true() : jv_false());
 	v = set(v, "max", jv_number(of->window));
+	if (of->rounds)
+		v = set(v, "rounds", jv_number(of->rounds));
 	if (of->tolerated_percent)
 		return set(v, "tolerates_percent",
 			   jv_number(of->tolerated_percent));
@@ -278,6 +296,8 @@ static jv graph_step(const struct shape_step *of, int step)
 		v = set(v, "signal", jv_string(name_step(text, step)));
 	if (of->is_each)
 		v = set(v, "each", graph_each(of));
+	else if (of->rounds)
+		v = set(v, "rounds", jv_number(of->rounds));
 	v = set(v, "needs", names_of(of->needs));
 	v = set(v, "next", names_of(of->next));
 	v = set(v, "reads", names_of(of->reads));

@@ -18,6 +18,7 @@
 #define SHAPES (32 * DEFINITIONS)
 #define DIGEST_LEN 64
 #define CLAUSES_MAX 3
+#define ROUNDS_MAX 4
 
 /* The end of a run that a step is for. */
 enum when { WHEN_DONE, WHEN_ALWAYS, WHEN_FAILURE, WHEN_CANCELLED };
@@ -36,6 +37,7 @@ struct shape_step {
 	bool is_each, is_item_pass, item_reads_input;
 	unsigned item_reads;
 	int window, tolerated, tolerated_percent;
+	int rounds; /* of each item, or of the step; 0: it is not repeated */
 	enum when when;
 	bool is_tolerant;
 	struct clause catches[CLAUSES_MAX];
@@ -48,7 +50,7 @@ struct shape {
 	int count, places;   /* steps; what a step may be called by */
 	int64_t deadline_ms; /* 0: none */
 	unsigned queues;
-	bool is_branched, is_spreading, is_waiting;
+	bool is_branched, is_spreading, is_waiting, is_repeating;
 	unsigned closing; /* steps that clean up */
 	struct shape_step steps[STEPS_MAX];
 	struct buf graph; /* as treadle_define takes it */
@@ -58,6 +60,12 @@ struct shape {
 static inline bool shape_is_exec(const struct shape_step *of)
 {
 	return !of->is_pass && !of->is_each && !of->has_signal;
+}
+
+/* How many rounds it may have, or each of its items; 0: it is not repeated. */
+static inline int shape_rounds(const struct shape_step *of, int step)
+{
+	return of->is_each == is_item(step) ? of->rounds : 0;
 }
 
 void shapes_init(struct shape shapes[SHAPES], uint64_t seed);
