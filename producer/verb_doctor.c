@@ -196,10 +196,10 @@ static int attend(struct call *c, int64_t *mended, struct error *err)
 	d.prefix = arena_printf(&d.arena, "%s:{0}:", c->config->redis.prefix);
 	d.findings = findings_new(c);
 	d.plans = plans_new();
+	d.recents = recents_new();
 	d.uses = jv_object();
 	d.workflows.said = jv_object();
 	d.workflows.counted = jv_object();
-	d.workflows.in_use = jv_object();
 	rc = examine(&d, err);
 	findings_print(d.findings);
 	fflush(c->out.file);
@@ -216,7 +216,7 @@ static int attend(struct call *c, int64_t *mended, struct error *err)
 	jv_free(d.uses);
 	jv_free(d.workflows.said);
 	jv_free(d.workflows.counted);
-	jv_free(d.workflows.in_use);
+	recents_free(d.recents);
 	plans_free(d.plans);
 	findings_free(d.findings);
 	arena_clear(&d.arena);

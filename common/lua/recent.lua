@@ -65,6 +65,66 @@ function recent.read(p, workflow)
   return spans, is_cut and greatest_of(kept[1]) or ''
 end
 
+-- The library has written it: of a list's first, or any other.
+local function is_element(text, is_first)
+  local least, greatest = string.match(text, '^(%S+) (%S+)$')
+  least, greatest = least or text, greatest or text
+  return #greatest == RUN_ID_LENGTH and (is_first and least == 'below' or
+    #least == RUN_ID_LENGTH and least <= greatest)
+end
+
+local function is_well(kept)
+  for i, text in ipairs(kept) do
+    if not is_element(text, i == 1) then
+      return false
+    end
+  end
+  return true
+end
+
+-- A list that begins anew knows of no run: all are below the greatest.
+local function begin_anew(p, key)
+  local greatest = ''
+  for _, state in ipairs(STATES) do
+    local id = call('ZRANGE', p .. 'runs:' .. state, -1, -1)[1]
+    if id and id > greatest then
+      greatest = id
+    end
+  end
+  call('DEL', key)
+  if greatest ~= '' then
+    call('RPUSH', key, 'below ' .. greatest)
+  end
+end
+
+local function holds(p, workflow, id)
+  local spans, floor = recent.read(p, workflow)
+  for _, span in ipairs(spans) do
+    if span[1] <= id and id <= span[2] then
+      return true
+    end
+  end
+  return id <= floor
+end
+
+-- Mends the list of a workflow, and adds a run that it lacks: id, or '' for
+-- none. Returns whether there was something to mend.
+function recent.mend(p, workflow, id)
+  local key = p .. 'recent:' .. workflow
+  local is_run = call('HGET', p .. 'run:' .. id, 'workflow') == workflow
+  local kept = call('LRANGE', key, 0, -1)
+  if call('HEXISTS', p .. 'workflows', workflow) == 0 then
+    return false -- what is counted there must be right first
+  elseif not is_well(kept) or is_run and #kept == 0 then
+    begin_anew(p, key)
+  elseif is_run and not holds(p, workflow, id) then
+    recent.add(p, workflow, { id })
+  else
+    return false
+  end
+  return true
+end
+
 -- A workflow has one definition more, or less.
 function recent.count_definition(p, workflow, increment)
   if call('HINCRBY', p .. 'workflows', workflow, increment) <= 0 then

@@ -131,6 +131,11 @@ function MENDS.caller(batch, now, digest, caller)
   return changed > 0
 end
 
+-- Where the newest runs of a workflow are, and whether a run is there.
+function MENDS.recent(batch, now, workflow, id)
+  return recent.mend(batch.p, workflow, id or '')
+end
+
 -- The queues in which a worker holds entries, or nil for none.
 local function holds(p, id)
   local names, queues = call('SMEMBERS', p .. 'queues'), nil
@@ -156,6 +161,22 @@ local function all_queues(known, queues)
   return string.match(known, '^,*(.-),$'), missing
 end
 
+-- Takes a worker that holds nothing out of all groups; how many it was in.
+local function leave_groups(p, id)
+  local left = 0
+  for _, queue in ipairs(call('SMEMBERS', p .. 'queues')) do
+    local key = p .. 'queue:' .. queue
+    local consumers = redis.pcall('XINFO', 'CONSUMERS', key, GROUP)
+    for _, about in ipairs(consumers.err and {} or consumers) do
+      if about[2] == id then
+        call('XGROUP', 'DELCONSUMER', key, GROUP, id)
+        left = left + 1
+      end
+    end
+  end
+  return left
+end
+
 -- A worker of which only parts are known: forgotten or, if it holds entries,
 -- declared lost, so that reclaim finds them.
 function MENDS.worker(batch, now, id)
@@ -176,11 +197,7 @@ function MENDS.worker(batch, now, id)
     if is_lost and not lease and of[1] and of[2] then
       return false
     end
-    for _, queue in ipairs(call('SMEMBERS', p .. 'queues')) do
-      redis.pcall('XGROUP', 'DELCONSUMER', p .. 'queue:' .. queue, GROUP, id)
-    end
-    worker.remove(p, id)
-    return true
+    return leave_groups(p, id) + worker.remove(p, id) > 0
   elseif is_lost and not lease and of[2] and not missing then
     return false
   end

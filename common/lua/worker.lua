@@ -91,16 +91,15 @@ local function each_queue(p, id)
 end
 
 -- Forgets a worker that holds nothing: deleting a consumer that has pending
--- entries would lose them for ever.
+-- entries would lose them for ever. Returns how many keys knew it.
 function worker.remove(p, id)
   for queue in each_queue(p, id) do
     if held(p, queue, id) == 0 then
       redis.pcall('XGROUP', 'DELCONSUMER', p .. 'queue:' .. queue, GROUP, id)
     end
   end
-  call('ZREM', p .. 'workers', id)
-  call('ZREM', p .. 'lost', id)
-  call('DEL', p .. 'worker:' .. id, p .. 'stop:' .. id)
+  return call('ZREM', p .. 'workers', id) + call('ZREM', p .. 'lost', id) +
+    call('DEL', p .. 'worker:' .. id, p .. 'stop:' .. id)
 end
 
 -- Consumers that no worker answers for: one that was forgotten while it stood

@@ -25,17 +25,18 @@ struct doctor {
 	struct reader *reader;
 	struct findings *findings;
 	struct plans *plans;
-	struct arena arena; /* as long as the examination */
-	const char *prefix; /* "treadle:{0}:" */
-	int64_t sample;     /* of each collection so many; INT64_MAX: all */
-	int64_t now;        /* Redis' clock, when it began */
+	struct recents *recents; /* recent.c */
+	struct arena arena;      /* as long as the examination */
+	const char *prefix;      /* "treadle:{0}:" */
+	int64_t sample; /* of each collection so many; INT64_MAX: all */
+	int64_t now;    /* Redis' clock, when it began */
 	bool has_coordinator;
 	bool is_data_only;
 
 	jv uses; /* of definitions: runs by name, while they are counted */
 	struct pace *pace; /* books.c */
 	struct {
-		jv said, counted, in_use; /* numbers by workflow */
+		jv said, counted; /* numbers by workflow */
 		bool tells;
 		int64_t wrong;
 	} workflows; /* workflow.c */
@@ -75,11 +76,16 @@ void doctor_indexes(struct doctor *d);
 /* books.c: totals and definitions. */
 void doctor_books(struct doctor *d);
 
-/* workflow.c: before and after the definitions were met; a list of runs. */
+/* workflow.c: before and after the definitions were met. */
 void doctor_workflows_begin(struct doctor *d);
 void doctor_workflows_end(struct doctor *d);
+
+/* recent.c: where the newest runs of a workflow are. */
 void doctor_recent(struct doctor *d, struct slice workflow);
-void doctor_holds(struct doctor *d, struct slice run);
+struct recents *recents_new(void);
+void recents_free(struct recents *r);
+/* Whether the run lies there, by what was read last. */
+bool recents_has(struct recents *r, struct slice workflow, struct slice run);
 
 /* child.c: runs that others wait for; definitions that others perform. */
 void doctor_children(struct doctor *d);
@@ -97,6 +103,7 @@ void doctor_server(struct doctor *d);
 
 /* blob.c: the place of big values, as it is seen from here. */
 void doctor_place(struct doctor *d);
+void doctor_holds(struct doctor *d, struct slice run);
 
 /*
  * Walks over a collection with SCAN, HSCAN, SSCAN or ZSCAN, a page at a time:

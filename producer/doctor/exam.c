@@ -74,7 +74,8 @@ bool exam_read_run(struct exam *e)
 	const struct {
 		const char *name;
 		struct slice *value;
-	} fields[] = {{"def", &e->definition},
+	} fields[] = {{"workflow", &e->workflow},
+		      {"def", &e->definition},
 		      {"key", &e->key},
 		      {"finished_at", &e->finished_at},
 		      {"deadline_at", &e->deadline_at},

@@ -35,6 +35,7 @@ enum question_kind {
 	QUESTION_CHILD,   /* run: HGET of its state */
 	QUESTION_PARENT,  /* run, step: HGET of its child */
 	QUESTION_LISTED,  /* run: HGET in children */
+	QUESTION_RECENT,  /* workflow: LRANGE of where its newest runs are */
 };
 
 struct question {
@@ -110,7 +111,7 @@ struct exam {
 	enum run_phase phase;
 	bool is_state_readable;
 	int64_t left;
-	struct slice definition, key, finished_at, deadline_at;
+	struct slice workflow, definition, key, finished_at, deadline_at;
 	struct slice parent, parent_step; /* that waits for it; or empty */
 	struct step_facts *steps; /* in the order of the plan; then the items */
 	size_t steps_count;
@@ -135,5 +136,7 @@ struct entry_facts exam_entry(const struct reply *answers, struct slice entry);
 
 /* judge.c: tells of all that is wrong with it, as far as it is readable. */
 void judge_run(struct exam *e);
+/* recent.c: whether it is where its workflow's runs are looked for. */
+void recents_judge(struct exam *e);
 
 #endif

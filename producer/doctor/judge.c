@@ -481,6 +481,7 @@ void judge_run(struct exam *e)
 	judge_times(e);
 	judge_child(e);
 	judge_key(e);
+	recents_judge(e);
 	if (e->plan)
 		judge_steps(e);
 	else

@@ -98,7 +98,7 @@ static bool knows_enough(struct exam *e)
 	struct wishes w = {.exam = e, .is_complete = true};
 	size_t steps = e->plan ? e->steps_count : 0;
 
-	w.items = arena_calloc(&e->round, 4 * steps + 4, sizeof(*w.items));
+	w.items = arena_calloc(&e->round, 4 * steps + 5, sizeof(*w.items));
 	e->hint = 0;
 	if (e->key.len)
 		wish(&w, QUESTION_KEY, e->key, SLICE(""));
@@ -108,6 +108,9 @@ static bool knows_enough(struct exam *e)
 	}
 	if (!e->plan)
 		wish(&w, QUESTION_GRAPH, e->definition, SLICE(""));
+	if (e->workflow.len &&
+	    !recents_has(e->doctor->recents, e->workflow, e->id))
+		wish(&w, QUESTION_RECENT, e->workflow, SLICE(""));
 	for (size_t i = 0; i < steps; i++)
 		wish_for_step(&w, i);
 	if (w.is_complete)
@@ -169,6 +172,10 @@ static void ask_question(struct exam *e, struct question *q, size_t *at)
 		break;
 	case QUESTION_GRAPH:
 		LOOK(r, SLICE("HGET"), key(e, "def:", q->a), SLICE("graph"));
+		break;
+	case QUESTION_RECENT:
+		LOOK(r, SLICE("LRANGE"), key(e, "recent:", q->a), SLICE("0"),
+		     SLICE("-1"));
 		break;
 	case QUESTION_ITEMS: {
 		struct slice member = member_of(e, q->a);

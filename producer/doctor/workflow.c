@@ -3,72 +3,15 @@
 #include <string.h>
 
 #include "errand.h"
-#include "treadle/crypto.h"
 
 /*
- * Workflows by name: how many definitions of each are stored, and where the
- * newest runs of each are.
+ * Workflows by name: how many definitions of each are stored.
  *
  * All definitions can't be counted as of one instant: those that were met are
  * (d->uses). A count that is lower than that is wrong in any case; a higher one
  * is told if it was the same before they were met.
  */
 static const struct slice none = {"", 0};
-
-#define ELEMENTS_MAX "2000" /* twice what a list may hold */
-
-/* --- where its newest runs are ------------------------------------------- */
-
-static bool is_run_id(struct slice text)
-{
-	return text.len == RUN_ID_LEN && !memchr(text.data, ' ', text.len);
-}
-
-/* "<id>", "<least> <greatest>", and, as the first, "below <id>" */
-static bool is_element(struct slice text, bool is_first)
-{
-	struct slice least = slice_cut(&text, ' ');
-
-	if (is_first && slice_is(least, "below"))
-		return is_run_id(text);
-	return is_run_id(least) &&
-	       (!text.len || (is_run_id(text) &&
-			      memcmp(least.data, text.data, RUN_ID_LEN) <= 0));
-}
-
-/* a: the workflow */
-static void judge_recent(struct errand *e, const struct reply *answers)
-{
-	const struct reply *elements = &answers[0];
-	struct doctor *d = e->doctor;
-
-	if (elements->type != REPLY_ARRAY || !elements->count)
-		return;
-	if (answers[1].type != REPLY_TEXT)
-		finding(d, RECENT_WRONG, SUBJECT(.key = e->a),
-			"no definition of it is stored");
-	for (size_t i = 0; i < elements->count; i++) {
-		struct slice text = elements->items[i].text;
-
-		if (!is_element(text, i == 0))
-			finding(d, RECENT_WRONG, SUBJECT(.key = e->a),
-				"element %zu is \"%.*s\"", i, TEXT(text));
-	}
-}
-
-void doctor_recent(struct doctor *d, struct slice workflow)
-{
-	struct errand *e = errand_new(d, judge_recent, workflow, none, none);
-
-	if (!e)
-		return;
-	LOOK(d->reader, SLICE("LRANGE"), errand_key(e, "recent:", e->a),
-	     SLICE("0"), SLICE(ELEMENTS_MAX));
-	LOOK(d->reader, SLICE("HGET"), errand_key(e, "workflows", none), e->a);
-	errand_send(e);
-}
-
-/* --- how many definitions ------------------------------------------------ */
 
 static int64_t count_of(jv counts, struct slice name)
 {
@@ -109,17 +52,11 @@ void doctor_workflows_begin(struct doctor *d)
 static void count_definition(struct errand *e, const struct reply *answers)
 {
 	struct doctor *d = e->doctor;
-	const struct reply *of = &answers[0];
-	int64_t runs = 0;
+	struct slice name = answers[0].text;
 
-	if (of->type != REPLY_ARRAY || of->items[0].type != REPLY_TEXT)
-		return;
-	struct slice name = of->items[0].text;
-	set_count(&d->workflows.counted, name,
-		  count_of(d->workflows.counted, name) + 1);
-	slice_int(of->items[1].text, 0, INT64_MAX, &runs);
-	if (runs > 0)
-		set_count(&d->workflows.in_use, name, 1);
+	if (answers[0].type == REPLY_TEXT)
+		set_count(&d->workflows.counted, name,
+			  count_of(d->workflows.counted, name) + 1);
 }
 
 /* a: the workflow */
@@ -133,18 +70,12 @@ static void judge_workflow(struct errand *e, const struct reply *answers)
 		is_number &&
 		(said == counted ||
 		 (said > counted && said != count_of(d->workflows.said, e->a)));
-	bool is_found = answers[1].integer == 1 ||
-			answers[0].type != REPLY_TEXT ||
-			!count_of(d->workflows.in_use, e->a);
 
-	d->workflows.wrong += !is_right + !is_found;
+	d->workflows.wrong += !is_right;
 	if (!is_right && d->workflows.tells)
 		finding(d, WORKFLOW_COUNT, SUBJECT(.key = e->a),
 			"it says \"%.*s\", %lld are stored",
 			TEXT(answers[0].text), (long long)counted);
-	if (!is_found && d->workflows.tells)
-		finding(d, RECENT_WRONG, SUBJECT(.key = e->a),
-			"it has runs, but no list");
 }
 
 /* Asks about each member of an object, in turn. */
@@ -166,8 +97,8 @@ static void ask_definition(struct doctor *d, struct slice digest)
 
 	if (!e)
 		return;
-	LOOK(d->reader, SLICE("HMGET"), errand_key(e, "def:", e->a),
-	     SLICE("name"), SLICE("runs"));
+	LOOK(d->reader, SLICE("HGET"), errand_key(e, "def:", e->a),
+	     SLICE("name"));
 	errand_send(e);
 }
 
@@ -178,7 +109,6 @@ static void ask_workflow(struct doctor *d, struct slice name)
 	if (!e)
 		return;
 	LOOK(d->reader, SLICE("HGET"), errand_key(e, "workflows", none), e->a);
-	LOOK(d->reader, SLICE("EXISTS"), errand_key(e, "recent:", e->a));
 	errand_send(e);
 }
 

@@ -184,15 +184,23 @@ harm workflow-count HSET "$P:workflows" good red
 harm workflow-count HSET "$P:workflows" nothing 1
 harm 'recent-wrong workflow-count' HDEL "$P:workflows" good
 harm recent-wrong DEL "$P:recent:good"
-left recent-wrong
+left
+harm run-unlisted LSET "$P:recent:good" 0 "$gone"
+found() { treadle list --workflow good --json | jq -r .run; }
+is 'a run is not found where it is not listed' "$(found)" ''
+left
+is 'and then it is' "$(found)" "$done"
 for element in red "$done $gone $done" "${done}x" "below $done" \
 	"$gone 00000000000000000000000000"; do
 	harm recent-wrong RPUSH "$P:recent:good" "$element"
 done
-left recent-wrong
+left
 harm '' LPUSH "$P:recent:good" "below $done"
+harm '' EVAL "redis.call('DEL', '$P:recent:good')
+	redis.call('RPUSH', '$P:recent:good', 'below $done')" 0
 harm '' RPUSH "$P:recent:good" "$done $gone"
 harm recent-wrong RPUSH "$P:recent:nothing" "$done"
+left recent-wrong
 for field in suspect busy lease_ms colour; do
 	harm worker-unreadable HSET "$P:worker:$worker" "$field" red
 done

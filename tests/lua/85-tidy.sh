@@ -150,6 +150,40 @@ redis XGROUP CREATECONSUMER "$P:queue:q" workers ghost >/dev/null
 is 'one that holds nothing' "$(mend worker ghost)" true
 is 'is forgotten' "$(redis ZSCORE "$P:workers" ghost)$(redis XINFO CONSUMERS \
 	"$P:queue:q" workers | grep -c ghost)" 0
+left_alone 'and then is nobody' worker ghost
+left_alone 'like one that never was' worker nobody
+redis XGROUP CREATECONSUMER "$P:queue:q" workers ghost >/dev/null
+repaired 'one that only a queue remembers' worker ghost
+redis ZADD "$P:stop:ghost" 1 1-1 >/dev/null
+repaired 'one of whom only orders are left' worker ghost
+redis HSET "$P:worker:ghost" host x >/dev/null
+repaired 'or only a hash' worker ghost
+
+# --- where the newest runs of a workflow are -------------------------------------------------
+
+name=$(redis HGET "$P:run:$(run_id 1)" workflow)
+RECENT=$P:recent:$name
+left_alone 'a list in which its runs are' recent "$name"
+left_alone 'and each of them' recent "$name" "$(run_id 1)"
+redis LREM "$RECENT" 0 "$(run_id 1)" >/dev/null
+left_alone 'nobody asks for what is missing' recent "$name"
+left_alone 'a run of no workflow is not missed' recent "$name" "$(run_id 99)"
+repaired 'one that is missing' recent "$name" "$(run_id 1)"
+is 'is there' "$(redis LINDEX "$RECENT" -1)" "$(run_id 1)"
+for element in red "below $(run_id 1)" "$(run_id 2) $(run_id 1)" \
+	"$(run_id 1) $(run_id 2) $(run_id 3)"; do
+	redis RPUSH "$RECENT" "$element" >/dev/null
+	repaired "a list with $element" recent "$name"
+done
+is 'begins anew' "$(redis LRANGE "$RECENT" 0 -1)" \
+	"below $(redis ZRANGE "$P:runs:running" -1 -1)"
+redis DEL "$RECENT" >/dev/null
+left_alone 'a workflow without a run needs no list' recent "$name"
+repaired 'one with a run does' recent "$name" "$(run_id 1)"
+redis HDEL "$P:workflows" "$name" >/dev/null
+redis DEL "$RECENT" >/dev/null
+left_alone 'a workflow that is not known' recent "$name" "$(run_id 1)"
+redis HSET "$P:workflows" "$name" 1 >/dev/null
 
 # --- totals, and keys of nobody ------------------------------------------------------------
 

@@ -10,7 +10,8 @@
 /*
  * A worker in the loop of the test, at work on a real Redis. The library is
  * ours, but that it refuses what the test says: a function, or any of its
- * arguments ("complete 01k...").
+ * arguments ("complete 01k..."); or answers to a function what the test
+ * says in Lua.
  */
 struct plant {
 	struct shop shop; /* who submits and looks */
@@ -29,17 +30,31 @@ static const char refuser[] =
 	"        complain('INPUT', 'not today')\n"
 	"      end\n"
 	"    end\n"
+	"    local said = call('HGET', 'answered', name)\n"
+	"    if said then\n"
+	"      return assert(loadstring(said))()\n"
+	"    end\n"
 	"    return body(p, args)\n"
 	"  end, flags)\n"
 	"end\n";
 
+/* Has Redis do a command, beside the worker. */
+static inline void plant_call(struct plant *p, struct command *c)
+{
+	struct call_options o = {.deadline_ms = -1};
+	struct answer a = {0};
+
+	redis_call(p->shop.client.redis, c, &o, on_reply, &a);
+	run_until(p->shop.rig, a.calls);
+	if (a.is_failure)
+		fail_msg("%s", a.error.text);
+}
+
 /* The library, with that put before its functions are made public. */
 static inline void plant_library(struct plant *p)
 {
-	struct call_options o = {.deadline_ms = -1};
 	struct slice text = library_text();
 	const char *at = memmem(text.data, text.len, "\npublic('", 9);
-	struct answer a = {0};
 	struct command c;
 	char *library;
 
@@ -51,10 +66,7 @@ static inline void plant_library(struct plant *p)
 	command_text(&c, "REPLACE");
 	command_text(&c, library);
 	free(library);
-	redis_call(p->shop.client.redis, &c, &o, on_reply, &a);
-	run_until(p->shop.rig, a.calls);
-	if (a.is_failure)
-		fail_msg("%s", a.error.text);
+	plant_call(p, &c);
 }
 
 static inline void plant_open(struct plant *p, struct rig *rig)
@@ -112,19 +124,16 @@ static inline int dismiss(struct plant *p)
 static inline void refuse(struct plant *p, const char *what)
 {
 	struct command c;
-	struct answer a = {0};
-	struct call_options o = {.deadline_ms = -1};
 
 	command_init(&c, "SADD");
 	command_text(&c, "refused");
 	command_text(&c, what);
-	redis_call(p->shop.client.redis, &c, &o, on_reply, &a);
-	run_until(p->shop.rig, a.calls);
+	plant_call(p, &c);
 }
 
 static inline void accept_all(struct plant *p)
 {
-	shop_say(&p->shop, "DEL refused");
+	shop_say(&p->shop, "DEL refused answered");
 }
 
 #endif

@@ -9,6 +9,9 @@
 /*
  * Runs for a worker, and what became of them.
  */
+static const struct slice no_input = {"", 0};
+static const struct slice small = {"\x81\xa1n\x01", 4}; /* {"n": 1} */
+
 static inline void on_defined(void *arg, const struct redis_failure *failure)
 {
 	struct plant *p = arg;
@@ -85,6 +88,34 @@ static inline void until_step(struct plant *p, const char *run,
 			fail_msg("%s is \"%s\", not %s", step, a.text, state);
 		run_for(p->shop.rig, 5);
 	}
+}
+
+static inline void write_hash(struct plant *p, const char *key,
+			      const char *field, struct slice value)
+{
+	struct command c;
+
+	command_init(&c, "HSET");
+	command_text(&c, key);
+	command_text(&c, field);
+	command_slice(&c, value);
+	plant_call(p, &c);
+}
+
+/* What a function answers from now on, in Lua. */
+static inline void answer_to(struct plant *p, const char *name, const char *lua)
+{
+	write_hash(p, "answered", name, slice_of(lua));
+}
+
+static inline void write_field(struct plant *p, const char *kind,
+			       const char *id, const char *field,
+			       struct slice value)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "treadle:{0}:%s:%s", kind, id);
+	write_hash(p, key, field, value);
 }
 
 /* How its first attempt failed, as JSON. */
