@@ -240,6 +240,8 @@ function change_run(id, field, value,    word)
 		    word[1] != run_state[id] && value !~ /again/)
 			violation("S10", "run " id " was " run_state[id] \
 				", is " value)
+		if (run_state[id] == "failed" && word[1] == "running" && id in parent_of)
+			children_again++
 		run_state[id] = word[1]
 		change_phase(id, value)
 		if (word[1] != "running" && id in parent_of)
@@ -291,8 +293,9 @@ function forget_fields(key,    i, id, step)
 			step = substr($i, 6)
 			if (is_item(step))
 				count_item(id, step, record[id, step], "")
-			else
-				retried[id, step] = 1
+			else if (record[id, step] !~ /^dead /)
+				retried[id, step] = 1 # with another key
+			note_end_of_item(id, step)
 			delete record[id, step]
 		} else if (key ~ /^out:/) {
 			delete output[id, $i]
@@ -396,6 +399,8 @@ kind == "dump" && $1 == "hash" {
 					" was never intended")
 		} else if ($3 == "parent") {
 			parent_there[id] = $4
+			child_at[$4] = id
+			children_at[$4]++
 		} else if ($3 ~ /^child:/) {
 			child_there[id, substr($3, 7)] = $4
 		} else if ($3 ~ /^step:/) {
@@ -546,7 +551,7 @@ function check_begun(id, w, of, step,    max)
 function check_step(id, w, step,    text, must, part)
 {
 	text = record_there[id, step]
-	must = must_become(w, step, key_of_run(id), "done")
+	must = must_become(w, step, whose(id), "done")
 	if (expect[w] == "done" && (text == "" ? "none " : text) !~ "^(" must ") ")
 		violation("S12", "run " id " of " w " is " state_there[id] \
 			", step " step " is " text ", not " must)
@@ -559,7 +564,8 @@ function check_step(id, w, step,    text, must, part)
 			"says " record[id, step] ", Redis " text)
 	if (step_kind[w, step] == "each")
 		check_items(id, w, step)
-	if ((w, step) in performed && text ~ /^(done|failed) /)
+	if (step_kind[w, step] == "workflow" && (w, step) in performed &&
+	    text ~ /^(done|failed) /)
 		check_child(id, w, step)
 	if (!has_effect(w, step))
 		return
@@ -576,8 +582,8 @@ function check_run(id,    w, list, count, i, must)
 		return
 	runs[w]++
 	check_parent(id, w)
-	must = must_become(w, "-", key_of_run(id), expect[w])
-	if (must != "any" && state_there[id] != must)
+	must = must_become(w, "-", whose(id), expect[w])
+	if (must != "any" && state_there[id] !~ "^(" must ")$")
 		violation(state_there[id] == "running" ? "V1" : "S12", "run " \
 			id " of " w " is " state_there[id] ", not " must)
 	if (indexed[id] != state_there[id])
@@ -637,6 +643,7 @@ END {
 	print "figure", "late", late + 0
 	print "figure", "effects", effects + 0
 	print "figure", "again", again + 0
+	print "figure", "children_again", children_again + 0
 	print "figure", "commits", (history ? commits : counters["steps_done"]) + 0
 	print "figure", "recoveries", counters["recoveries"] + 0
 	print "figure", "fenced", counters["fenced"] + 0

@@ -6,8 +6,9 @@
 # A run of `storm` has a step of each kind, and one that needs them all. By the
 # last digit of its key one in five has a run of `shapes` performed as well, half
 # of which fail: they have branches, items, steps that are undone and one that
-# cleans up. So the common run costs little, and runs that fail by design are
-# runs of `shapes`, whose parents go on.
+# cleans up. A step and items of it perform `part` in turn, which fails at first, so
+# that they try it again; that of the last item fails for good. So the common run
+# costs little, and runs that fail by design have parents, which go on.
 #
 # `graph` says to the checker, who knows nothing else of them:
 #
@@ -16,8 +17,9 @@
 #	items WORKFLOW STEP COUNT MAX TOLERATED	  items, so many at a time
 #	performs WORKFLOW STEP OTHER FROM	  whose output is that of FROM
 #	given WORKFLOW STEP FROM	outputs; =key is that of the run
-#	outcome WORKFLOW STEP KEY STATES	what must become of a step, or of the
-#			run (-), whose key matches: the last line that fits counts
+#	outcome WORKFLOW STEP WHOSE STATES	what must become of a step, or of the
+#			run (-): of all whose key matches, or PARENT_STEP:KEY where
+#			that is performed; the last line that fits counts
 
 write_workflows() {
 	local ledger=$ledgers/handler
@@ -45,6 +47,18 @@ write_workflows() {
 		    workflow: shapes
 		    input: {key: "\${.steps.split.output}", fails: "\${.input.fails}"}
 	YAML
+	cat >"$TREADLE_TEST_TMP/part.yaml" <<-YAML
+		name: part
+		input: {type: object}
+		defaults: $defaults
+		steps:
+		  keep: {exec: {command: ["$effect", "$ledger", "5", "15"], stdin: "\${.input.key}"}}
+		  break:
+		    needs: keep
+		    retry: {attempts: 1}
+		    exec: {command: ["$effect", "$ledger", "5", "\${.input.fails}"], stdin: "\${.steps.keep.output}"}
+		output: "\${.steps.break.output}"
+	YAML
 	cat >"$TREADLE_TEST_TMP/shapes.yaml" <<-YAML
 		name: shapes
 		input: {type: object}
@@ -55,6 +69,17 @@ write_workflows() {
 		    max_parallel: 2
 		    tolerate: 1
 		    exec: {command: ["$effect", "$ledger", "20", "\${.item}"], stdin: "\${.input.key}"}
+		  part:
+		    workflow: part
+		    input: {key: "\${.input.key}", fails: 60}
+		    retry: {attempts: 4, delay: 10ms}
+		  parts:
+		    for_each: [60, 60, 100]
+		    max_parallel: 2
+		    tolerate: 1
+		    workflow: part
+		    input: {key: "\${.input.key}", fails: "\${.item}"}
+		    retry: {attempts: 4, delay: 10ms}
 		  book:
 		    exec: {command: ["$effect", "$ledger", "10", "15"], stdin: "\${.input.key}"}
 		    compensate: {exec: {command: ["$effect", "$ledger", "5", "15"], stdin: "\${.steps.book.output}"}}
@@ -74,7 +99,7 @@ write_workflows() {
 		    retry: {attempts: 1}
 		    exec: {command: ["$effect", "$ledger", "0", "100"]}
 		finally:
-		  sweep: {exec: {command: ["$effect", "$ledger", "0", "15"], stdin: "\${.steps.list.output}"}}
+		  sweep: {exec: {command: ["$effect", "$ledger", "0", "15"], stdin: "\${.steps.list.output} \${.steps.parts.output} \${.steps.part.output}"}}
 		output: "\${.steps.pay.output}"
 	YAML
 }
@@ -101,6 +126,13 @@ write_graph() {
 		given shapes list/0 =key
 		given shapes list/1 =key
 		outcome shapes list 5$ done|cancelled
+		step shapes part - workflow 4 100
+		performs shapes part part break
+		outcome shapes part 5$ done|cancelled
+		step shapes parts - each 4 100
+		items shapes parts 3 2 1
+		performs shapes parts part break
+		outcome shapes parts 5$ done|cancelled
 		step shapes book - exec 4 100
 		given shapes book =key
 		step shapes pay book exec 4 100
@@ -113,10 +145,10 @@ write_graph() {
 		step shapes fatal pay,right,wrong exec 1 100
 		outcome shapes fatal . skipped
 		outcome shapes fatal 5$ dead
-		step shapes output list,fatal,pay pass 4 100
+		step shapes output list,part,parts,fatal,pay pass 4 100
 		outcome shapes output 5$ none|waiting
 		step shapes sweep output exec 4 100 closing
-		given shapes sweep list
+		given shapes sweep list,parts,part
 		step shapes book.undo book exec 4 100 undoing
 		given shapes book.undo book
 		outcome shapes book.undo . none
@@ -125,6 +157,18 @@ write_graph() {
 		given shapes pay.undo pay
 		outcome shapes pay.undo . none
 		outcome shapes pay.undo 5$ done
+		expect part done
+		outcome part - 5$ done|failed
+		outcome part - ^parts/2: failed
+		step part keep - exec 4 100
+		given part keep =key
+		step part break keep exec 4 100
+		given part break keep
+		outcome part break 5$ done|dead
+		outcome part break ^parts/2: dead
+		step part output break pass 4 100
+		outcome part output 5$ done|none|waiting
+		outcome part output ^parts/2: none|waiting
 	GRAPH
 }
 
@@ -217,7 +261,8 @@ kill_producer() {
 # What it performs is known; a cut may have taken that.
 apply_shapes() {
 	[ "$(redis HEXISTS "${PREFIX}named" shapes 2>/dev/null)" = 1 ] ||
-		"$TREADLE_BUILD/treadle" apply "$TREADLE_TEST_TMP/shapes.yaml"
+		"$TREADLE_BUILD/treadle" apply "$TREADLE_TEST_TMP/shapes.yaml" \
+			"$TREADLE_TEST_TMP/part.yaml"
 }
 
 submit_line() { # KEY

@@ -24,8 +24,8 @@ kind == "graph" && $1 == "outcome" {
 	outcome[$2, $3, n] = $5
 }
 
-# What must become of a run (step: -), or of a step of it: states with a bar
-# between. `usual` where no line fits.
+# What must become of a run (step: -), or of a step of it, of whom it is: states with
+# a bar between. `usual` where no line fits.
 function must_become(w, step, key, usual,    i)
 {
 	for (i = outcomes[w, step]; i > 0; i--)
@@ -43,6 +43,14 @@ function base_of(step)
 {
 	sub(/\/[0-9]+$/, "", step)
 	return step
+}
+
+# The step of a record, or the item, waits for a run that it has performed.
+function is_parent(id, step,    w)
+{
+	w = workflow_of[id]
+	return step_kind[w, step] == "workflow" || \
+		is_item(step) && (w, base_of(step)) in performed
 }
 
 function is_live(text)
@@ -138,7 +146,9 @@ function commit_item(key, index_, value,    at, id, step)
 		twice++
 		violation("S4", "item " index_ " of " key " is done twice")
 	}
-	if (record[id, step] !~ /^running /)
+	if (is_parent(id, step) && value !~ /^\\xc1/)
+		done_by_child[id, step] = 1
+	else if (record[id, step] !~ /^running /)
 		violation("S5", "run " id " item " step " ends, it is " \
 			record[id, step])
 	item_done[at] = record[id, step]
@@ -179,13 +189,28 @@ function check_list_is_done(id, step, old,    at, count)
 
 # --- children -----------------------------------------------------------------------
 
-# A step that performs a workflow leaves `parked` when its run ends, in that
-# very call, and as that ended: looked at when the call is over.
+# A step, or an item, that performs a workflow leaves `parked` when its run ends, in
+# that very call, and as that ended; and while it is parked that run goes on, which
+# may have ended before and been begun again: looked at when the call is over.
 function note_child(id, step, from, to)
 {
-	if (step_kind[workflow_of[id], step] == "workflow" &&
-	    from == "parked" && to != "cancelled")
+	if (!is_parent(id, step))
+		return
+	if (from == "parked" && to != "cancelled")
 		woken[id, step] = to
+	if (to == "parked")
+		put_aside[id, step] = 1
+}
+
+# The record of an item that has ended is gone.
+function note_end_of_item(id, step)
+{
+	if ((id, step) in done_by_child && record[id, step] !~ /^parked /)
+		violation("S5", "run " id " item " step " ends with its run, it is " \
+			record[id, step])
+	else if ((id, step) in done_by_child)
+		woken[id, step] = "done"
+	delete done_by_child[id, step]
 }
 
 function check_family(    at, part, state, parent, name)
@@ -200,9 +225,18 @@ function check_family(    at, part, state, parent, name)
 				" is " state)
 	}
 	delete woken
+	for (at in put_aside) {
+		split(at, part, SUBSEP)
+		if (record[part[1], part[2]] ~ /^parked / &&
+		    run_state[child_of[at]] != "running")
+			violation("S20", "run " part[1] " step " part[2] \
+				" waits, its run " child_of[at] " is " \
+				run_state[child_of[at]])
+	}
+	delete put_aside
 	for (at in over) {
 		parent = parent_of[at]
-		split(parent, part, "/")
+		split_parent(parent, part)
 		if (child_of[part[1], part[2]] == at &&
 		    record[part[1], part[2]] ~ /^parked /)
 			violation("S20", "run " at " is over, step " parent \
@@ -213,26 +247,52 @@ function check_family(    at, part, state, parent, name)
 
 # --- in the end ---------------------------------------------------------------------
 
-# The key of a run; of a child that of whose it is.
+# Of `<run>/<step>` both, where the step may be an item.
+function split_parent(parent, part)
+{
+	part[1] = part[2] = parent
+	sub(/\/.*/, "", part[1])
+	sub(/^[^\/]*\//, "", part[2])
+}
+
+# The key of a run; of a child that of whose it is, and so on.
 function key_of_run(id,    part)
 {
 	if (id in key_there)
 		return key_there[id]
-	split(parent_there[id], part, "/")
-	return part[1] in key_there ? key_there[part[1]] : key_ever[part[1]]
+	if (id in key_ever || !(id in parent_there || id in parent_of))
+		return key_ever[id]
+	split_parent(id in parent_there ? parent_there[id] : parent_of[id], part)
+	return key_of_run(part[1])
 }
 
-function check_parent(id, w,    part)
+# A run as outcomes know it: its key, or the step that performs it and the key.
+function whose(id,    part)
+{
+	if (!(id in parent_there))
+		return key_of_run(id)
+	split_parent(parent_there[id], part)
+	return part[2] ":" key_of_run(id)
+}
+
+# A step, and an item, has one run, however often it is tried; and of an item that
+# has ended only the history knows which.
+function check_parent(id, w,    part, named)
 {
 	if (!(w in is_performed))
 		return
-	split(parent_there[id], part, "/")
+	split_parent(parent_there[id], part)
 	if (part[1] in removed)
 		return
-	if (!(part[1] in is_there) || child_there[part[1], part[2]] != id)
+	named = child_there[part[1], part[2]]
+	if (is_item(part[2]))
+		named = history && !was_flushed ? child_of[part[1], part[2]] : id
+	if (!(part[1] in is_there) || named != id)
 		violation("S3", "run " id " of " w " is of nobody: its parent " \
-			"is " parent_there[id] ", whose child is " \
-			child_there[part[1], part[2]])
+			"is " parent_there[id] ", whose child is " named)
+	if (children_at[parent_there[id]] > 1)
+		violation("S3", "step " parent_there[id] " has " \
+			children_at[parent_there[id]] " runs of " w)
 }
 
 function check_child(id, w, step,    child)
@@ -249,6 +309,23 @@ function check_child(id, w, step,    child)
 			output_there[child, yields_of[w, step]])
 }
 
+# What an item has is what its run yielded; where it has failed, so has that.
+function check_child_of_item(id, w, item, value,    at, child, wanted)
+{
+	at = id "/" item
+	child = child_at[at]
+	if (value ~ /^ *$/ || child == "" && child_of[id, item] in removed)
+		return
+	wanted = value ~ /^\?/ ? "failed" : "done"
+	if (state_there[child] != wanted)
+		violation("S20", "item " at " is " wanted ", its run " child \
+			" is " state_there[child])
+	else if (wanted == "done" &&
+	    value != output_there[child, yields_of[w, base_of(item)]])
+		violation("S4", "item " at " has " value ", its run yielded " \
+			output_there[child, yields_of[w, base_of(item)]])
+}
+
 # Of an item its record is gone: the history had it, when it ended.
 function check_items(id, w, step,    i, item, value, failed, key, part)
 {
@@ -257,10 +334,14 @@ function check_items(id, w, step,    i, item, value, failed, key, part)
 		item = step "/" i
 		check_begun(id, w, step, item)
 		value = result_there[id, step, i]
+		if ((w, step) in performed)
+			check_child_of_item(id, w, item, value)
 		if (value ~ /^(\?| *$)/) {
 			failed++
 			continue
 		}
+		if ((w, step) in performed)
+			continue
 		split(item_done[key, i], part, " ")
 		check_yielded(id, item, value, part[2], part[5])
 	}
@@ -279,7 +360,8 @@ function text_given(id, w, from,    list, count, i, text)
 			(list[i] == "=key" ? key_of_run(id) : \
 			step_kind[w, list[i]] == "each" ? \
 				list_text(id, w, list[i]) : \
-			output_there[id, list[i]])
+			record_there[id, list[i]] ~ /^done / ? \
+				output_there[id, list[i]] : "null")
 	return text
 }
 
