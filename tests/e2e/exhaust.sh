@@ -26,6 +26,7 @@ ways=('' +)
 KINDS=(memory process file pipe socket watch full signal short)
 counts=$TREADLE_TEST_TMP/counts
 tried=0
+declare -A known=() # of a kind, wishes that are not tried: know_beginning
 
 # exhausted WISH: from here on to be put before a command, which then is
 # refused that. The library of ASan must not insist to be the first.
@@ -54,12 +55,13 @@ wishes() {
 
 is_chosen() { [[ $1 =~ ${EXHAUST_ONLY:-} ]]; } # NAME
 
-# indices COUNT: which of so many wishes are tried, and STRIDE.
+# indices COUNT KNOWN: which of so many wishes are tried, of those behind the known
+# ones, and STRIDE.
 indices() {
-	STRIDE=$((($1 + CASES - 1) / CASES))
+	STRIDE=$((($1 - $2 + CASES - 1) / CASES))
 	INDICES=()
 	local k
-	for ((k = 1 + tried * 7919 % STRIDE; k <= $1; k += STRIDE)); do
+	for ((k = $2 + 1 + tried * 7919 % STRIDE; k <= $1; k += STRIDE)); do
 		INDICES+=("$k")
 	done
 }
@@ -114,9 +116,9 @@ within() {
 # each_wish NAME KIND COUNT: calls `try KIND:N` and `try KIND:N+` for each wish
 # that is to be tried; it writes what is wrong to descriptor 3. One result.
 each_wish() {
-	local k rest file=$TREADLE_TEST_TMP/complaints
-	[ "$3" -gt 0 ] || return 0
-	indices "$3"
+	local k rest from=${known[$2]:-0} file=$TREADLE_TEST_TMP/complaints
+	[ "$3" -gt "$from" ] || return 0
+	indices "$3" "$from"
 	: >"$file"
 	for k in "${INDICES[@]}"; do
 		for rest in "${ways[@]}"; do
@@ -128,7 +130,7 @@ each_wish() {
 		done
 	done
 	[ ! -s "$file" ]
-	result $? "$1, $2: ${#INDICES[@]} of $3 wishes (stride $STRIDE)" ||
+	result $? "$1, $2: ${#INDICES[@]} of $3 wishes (from $((from + 1)), stride $STRIDE)" ||
 		note "$(head -n 60 "$file")"
 }
 
