@@ -76,20 +76,23 @@ static bool mentions(jv source, const char *word)
 	bool result;
 
 	buf_init(&text, KEY_SIZE_MAX);
-	result = json_print(source, &text) != 0 ||
-		 memmem(text.data, text.len, word, strlen(word));
+	must(json_print(source, &text) == 0); /* as in its definition */
+	result = memmem(text.data, text.len, word, strlen(word));
 	buf_clear(&text);
 	return result;
 }
 
 /*
  * What is evaluated only with the response: the expression itself, and what
- * it may read beside that. One that may read of the run is found in it alone.
+ * it may read beside that. One that may read of the run is found in it alone,
+ * and one that may read of an item for the same one.
  */
 static void put_late(jv *content, const struct attempt *a)
 {
+	static const char *const words[] = {"run", "item", "index"};
 	const struct formula *late = &a->plan->late;
 	bool reads_steps = false, reads_input;
+	jv value;
 
 	if (!late->template)
 		return;
@@ -100,8 +103,14 @@ static void put_late(jv *content, const struct attempt *a)
 		put(content, "input", value_get(a->scope, "input"));
 	if (reads_steps)
 		put(content, "steps", value_get(a->scope, "steps"));
-	if ((reads_steps && reads_input) || mentions(late->source, "run"))
-		put(content, "run", value_get(a->scope, "run"));
+	for (size_t i = 0; i < countof(words); i++) {
+		value = value_get(a->scope, words[i]);
+		if (jv_is_valid(value) && ((reads_steps && reads_input) ||
+					   mentions(late->source, words[i])))
+			put(content, words[i], value);
+		else
+			jv_free(value);
+	}
 }
 
 /*
