@@ -231,11 +231,12 @@ static void the_first_of_many_that_are_missing_is_told(void **state)
 /* --- lists ------------------------------------------------------------------
  */
 
+#define TWENTY "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]"
 static const char list[] =
 	"name: list\n"
 	"steps:\n"
-	"  b: {for_each: [1, 2], pass: {value: 1}}\n"
-	"  c: {for_each: [1, 2], pass: {value: 1}}\n"
+	"  b: {for_each: " TWENTY ", pass: {value: 1}}\n"
+	"  c: {for_each: " TWENTY ", pass: {value: 1}}\n"
 	"  a:\n"
 	"    needs: [b, c]\n"
 	"    pass: {value: [\"${.steps.b.output}\", \"${.steps.c.output}\"]}\n";
@@ -268,17 +269,19 @@ static void a_list_that_is_refused_fails_who_reads_it(void **state)
 
 static void a_list_of_another_length_fails_who_reads_it(void **state)
 {
-	lists_fail(*state, "return {}", "0 of the 2 results");
-	lists_fail(*state, "return {'\\1', '\\1', '\\1'}",
-		   "3 of the 2 results");
+	lists_fail(*state, "return {}", "0 of the 20 results");
+	lists_fail(*state,
+		   "local t = {}\n"
+		   "for i = 1, 21 do t[i] = '\\1' end\n"
+		   "return t",
+		   "21 of the 20 results");
 }
 
 static void lists_without_measure_fail_who_reads_them(void **state)
 {
-	static const char one[] = "local s = string.rep('\\1', 36 * 1048576)\n"
-				  "return {s, s}";
-	static const char both[] = "local s = string.rep('\\1', 18 * 1048576)\n"
-				   "return {s, s}";
+	/* Twenty such are too much; or forty. */
+	static const char one[] = "return {string.rep('\\1', 4 * 1048576)}";
+	static const char both[] = "return {string.rep('\\1', 2 * 1048576)}";
 
 	lists_fail(*state, one, "larger than 64 MiB");
 	lists_fail(*state, both, "larger than 64 MiB");
