@@ -162,6 +162,12 @@ static void write_program(struct buf *b, const char *const *sources,
 			 i);
 }
 
+static _Noreturn void on_no_memory(void *arg)
+{
+	(void)arg;
+	afford_fail(__FILE__, __LINE__, "jq has memory");
+}
+
 static struct jq_state *compile(const char *const *sources, size_t count,
 				struct error *err)
 {
@@ -169,6 +175,8 @@ static struct jq_state *compile(const char *const *sources, size_t count,
 	struct jq_state *jq = jq_init();
 
 	must_afford(jq);
+	/* Without one libjq 1.6 calls what its memory happens to hold. */
+	jq_set_nomem_handler(jq, on_no_memory, NULL);
 	buf_init(&program, 1 << 20);
 	buf_init(&message, MESSAGE_MAX);
 	jq_set_error_cb(jq, keep_message, &message);

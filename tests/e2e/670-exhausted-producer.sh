@@ -10,12 +10,12 @@ start_redis
 printf '{"n": 7}\n' >"$files/input.json"
 yes '{"n": 3}' | head -n 40 >"$files/bulk.jsonl"
 printf 'redis: {timeout: 9s}\nlog: {level: warn}\n' >"$files/config.yaml"
-program treadle
 out=$TREADLE_TEST_TMP/out said=$TREADLE_TEST_TMP/said.program
 
 # What differs from one time to the next.
 same() {
-	sed -E 's/\(?[0-9.]+(ms|[smhd])( [0-9]+[smhd])?( ago\)?)?/TIME/g; s/ +/ /g' "$1"
+	sed -E 's/\b01[0-9a-z]{24}\b/RUN/g; s/ +/ /g;
+		s/\(?[0-9.]+(ms|[smhd])\b( ago\)?)?/TIME/g; s/TIME( TIME)*/TIME/g' "$1"
 }
 
 # try WISH: runs `command`, and sees whether that is as it should be. Whatever
@@ -37,6 +37,7 @@ try() {
 holds() {
 	local name=$1
 	is_chosen "$name" || return 0
+	program treadle
 	command=("$PROGRAM" "${@:2}")
 	exhausted none
 	"${EXHAUSTED[@]}" "${command[@]}" >"$out" 2>"$said" </dev/null ||
@@ -59,5 +60,37 @@ holds 'submit' submit "$one" --key second --input "$files/input.json"
 holds 'submit --bulk' submit "$one" --bulk "$files/bulk.jsonl" --key third
 holds 'logs' logs "$run"
 holds cancel cancel "$run"
+
+# What is performed, a list, a big value: all that a run may have.
+export TREADLE_BLOBS_FOLDER=$files/blobs TREADLE_BLOBS_INLINE_MAX=1KiB
+mkdir "$files/blobs"
+start_worker
+cat >"$files/part.yaml" <<'YAML'
+name: part
+steps: {a: {pass: {value: "${.input.n}"}}}
+output: ${.steps.a.output}
+YAML
+cat >"$files/shapes.yaml" <<'YAML'
+name: shapes
+steps:
+  list: {for_each: [1, 2], workflow: part, input: {n: "${.item}"}}
+  ask: {needs: list, wait: {signal: go, prompt: "Now?"}}
+  big: {needs: list, pass: {value: "${\"x\" * 5000}"}}
+output: ${.steps.big.output}
+YAML
+treadle apply "$files/part.yaml" "$files/shapes.yaml" >/dev/null
+holds 'apply' apply "$files/part.yaml" "$files/shapes.yaml"
+holds 'workflows' workflows
+holds 'diff' diff shapes
+holds 'submit by name' submit shapes --key fourth
+shapes=$(treadle submit shapes)
+wait_until '[ "$(step_field "$shapes" ask state)" = parked ] && [ "$(step_field "$shapes" big state)" = done ]'
+holds 'status of shapes' status "$shapes"
+treadle signal "$shapes" go >/dev/null 2>&1
+until_state "$shapes" done
+holds 'a big value' status "$shapes" --output
+holds 'fork' fork "$shapes" --from big
+stop "$WORKER"
+holds 'doctor' doctor --data
 note "$tried cases"
 done_testing

@@ -102,6 +102,8 @@ mend() {
 		while read -r queue; do
 			redis XLEN "treadle:{0}:queue:$queue"
 		done | sort -u)" 0
+	is 'the doctor finds nothing' "$(treadle doctor --data --json |
+		jq -r '.id // empty' | sort -u)" ''
 	wait_until '[ -z "$(left_behind)" ]' 10
 	is 'no half file is left' \
 		"$(find "$TREADLE_TEST_TMP/work" -name '.*' -type f)" ''
