@@ -268,6 +268,7 @@ struct redis_options redis_options(const struct config *c, const char *name)
 	return (struct redis_options){
 		.url = c->redis.url,
 		.password_file = c->redis.password_file,
+		.sentinel_user = c->redis.sentinel_user,
 		.sentinel_password_file = c->redis.sentinel_password_file,
 		.name = name,
 		.connect_timeout_ms = c->redis.connect_timeout,
@@ -282,6 +283,7 @@ struct redis *redis_start(uv_loop_t *loop, const struct redis_options *o)
 	r->loop = loop;
 	r->url_text = xstrdup(o->url);
 	r->password_file = xstrdup(o->password_file ? o->password_file : "");
+	r->sentinel_user = xstrdup(o->sentinel_user ? o->sentinel_user : "");
 	r->sentinel_password_file = xstrdup(
 		o->sentinel_password_file ? o->sentinel_password_file : "");
 	r->name = xstrdup(o->name);
@@ -327,6 +329,7 @@ void redis_release(struct redis *r)
 	redis_url_clear(&r->url);
 	free(r->url_text);
 	free(r->password_file);
+	free(r->sentinel_user);
 	free(r->sentinel_password_file);
 	free(r->name);
 	free(r);

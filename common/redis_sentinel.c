@@ -4,13 +4,15 @@
 #include "redis_hello.h"
 
 void redis_sentinel_write(struct buf *out, const struct redis_url *url,
-			  const char *password, int *replies)
+			  const char *user, const char *password, int *replies)
 {
 	struct command c;
 
 	*replies = 1;
-	if (password) {
+	if (*user || *password) {
 		command_init(&c, "AUTH");
+		if (*user)
+			command_text(&c, user);
 		command_text(&c, password);
 		redis_write_command(out, &c);
 		++*replies;
@@ -29,7 +31,8 @@ static const struct {
 	{"NOAUTH ", ERR_USAGE,
 	 " (give its password by --redis-sentinel-password-file)"},
 	{"WRONGPASS ", ERR_USAGE,
-	 " (correct what --redis-sentinel-password-file holds)"},
+	 " (correct what --redis-sentinel-password-file holds, or "
+	 "--redis-sentinel-user)"},
 	{"ERR AUTH ", ERR_USAGE,
 	 " (it wants none: remove --redis-sentinel-password-file)"},
 	{"NOPERM ", ERR_USAGE, " (let it do this with ACL SETUSER)"},

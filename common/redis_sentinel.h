@@ -13,9 +13,12 @@
  * old one. What is there is judged by its greeting (redis_hello.h).
  */
 
-/* password may be NULL; *replies of them will come, the last is the answer. */
+/*
+ * user and password are "" for none; *replies of them will come, the last is
+ * the answer.
+ */
 void redis_sentinel_write(struct buf *out, const struct redis_url *url,
-			  const char *password, int *replies);
+			  const char *user, const char *password, int *replies);
 
 /*
  * Judges an answer, or the refusal of a password, and makes what it names

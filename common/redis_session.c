@@ -184,21 +184,20 @@ static void say(struct redis *r, struct buf *words)
 
 static void ask_sentinel(struct redis *r)
 {
-	char text[PASSWORD_MAX], *password = NULL;
+	char password[PASSWORD_MAX] = "";
 	struct buf question;
 	struct error err;
 
-	if (*r->sentinel_password_file) {
-		if (password_read(r->sentinel_password_file,
-				  "--redis-sentinel-password-file", text,
-				  &err) < 0) {
-			drop_refused(r, &err);
-			return;
-		}
-		password = text;
+	if (*r->sentinel_password_file &&
+	    password_read(r->sentinel_password_file,
+			  "--redis-sentinel-password-file", password,
+			  &err) < 0) {
+		drop_refused(r, &err);
+		return;
 	}
 	buf_init(&question, GREETING_MAX);
-	redis_sentinel_write(&question, &r->url, password, &r->greetings);
+	redis_sentinel_write(&question, &r->url, r->sentinel_user, password,
+			     &r->greetings);
 	say(r, &question);
 }
 

@@ -39,7 +39,8 @@ struct redis {
 	int64_t timer_at;
 
 	struct redis_url url; /* user is NULL until it was understood */
-	char *url_text, *password_file, *sentinel_password_file, *name;
+	char *url_text, *password_file, *name;
+	char *sentinel_user, *sentinel_password_file;
 	int64_t connect_timeout_ms, timeout_ms;
 	redis_state_fn *on_state;
 	redis_refused_fn *on_refused;

@@ -88,9 +88,9 @@ typedef bool redis_refused_fn(void *arg, struct slice text);
  */
 struct redis_options {
 	const char *url;
-	const char *password_file;          /* "" for none */
-	const char *sentinel_password_file; /* likewise */
-	const char *name;                   /* shown by CLIENT LIST */
+	const char *password_file;                          /* "" for none */
+	const char *sentinel_user, *sentinel_password_file; /* likewise */
+	const char *name; /* shown by CLIENT LIST */
 	int64_t connect_timeout_ms;
 	int64_t timeout_ms;           /* silence, while an answer is due */
 	redis_state_fn *on_state;     /* may be NULL */

@@ -102,6 +102,17 @@ refused 'a Sentinel wants a password' 2 'NOAUTH.*--redis-sentinel-password-file'
 echo psst >"$files/password"
 ok 'it is given one' treadle list --redis-url "$url" \
 	--redis-sentinel-password-file "$files/password"
+sentinel 3 -a psst --no-auth-warning ACL SETUSER guest on '>psst' \
+	'+sentinel|get-master-addr-by-name' >/dev/null
+sentinel 3 -a psst --no-auth-warning ACL SETUSER default off >/dev/null
+export TREADLE_REDIS_SENTINEL_PASSWORD_FILE=$files/password
+refused 'one that serves only who it knows' 2 'WRONGPASS.*--redis-sentinel-user' \
+	treadle list --redis-url "$url"
+ok 'it is told who asks' treadle list --redis-url "$url" \
+	--redis-sentinel-user guest
+TREADLE_REDIS_SENTINEL_USER=nobody refused 'somebody else' 2 WRONGPASS \
+	treadle list --redis-url "$url"
+unset TREADLE_REDIS_SENTINEL_PASSWORD_FILE
 
 is 'nothing was recovered, nothing given up' \
 	"$(redis HMGET 'treadle:{0}:counters' recoveries dead | xargs)" ''

@@ -226,9 +226,9 @@ static void a_deposed_primary_is_left(void **state)
 	followed_after(*state, "-NOREPLICAS Not enough good replicas\r\n");
 }
 
-static void sentinels_may_have_a_password(void **state)
+/* user may be NULL; said is how both are told. */
+static void introduced(struct rig *rig, const char *user, const char *said)
 {
-	struct rig *rig = *state;
 	const struct act here[] = {SAY(HELLO), SAY("+OK\r\n")};
 	struct act says[] = {SAY("-WRONGPASS invalid\r\n"), HUSH,
 			     SAY("+OK\r\n"), HUSH};
@@ -246,6 +246,7 @@ static void sentinels_may_have_a_password(void **state)
 		 sentinel.port);
 	snprintf(path, sizeof(path), "%s/password", rig->folder);
 	o = options(url, &c);
+	o.sentinel_user = user;
 	o.sentinel_password_file = path;
 	c.redis = redis_start(&rig->loop, &o);
 	run_until(rig, c.outages);
@@ -259,11 +260,22 @@ static void sentinels_may_have_a_password(void **state)
 	assert_contains(c.outage.text, "WRONGPASS");
 	assert_null(strstr(c.outage.text, "psst"));
 	run_until(rig, c.ups);
-	assert_contains(sentinel.seen, "AUTH\r\n$4\r\npsst\r\n");
+	assert_contains(sentinel.seen, said);
 	assert_null(strstr(redis.seen, "psst"));
 	client_stop(&c);
 	false_stop(&sentinel);
 	false_stop(&redis);
+	unlink(path);
+}
+
+static void sentinels_may_have_a_password(void **state)
+{
+	introduced(*state, NULL, "*2\r\n$4\r\nAUTH\r\n$4\r\npsst\r\n");
+}
+
+static void sentinels_may_know_users(void **state)
+{
+	introduced(*state, "guest", "AUTH\r\n$5\r\nguest\r\n$4\r\npsst\r\n");
 }
 
 int main(void)
@@ -276,6 +288,7 @@ int main(void)
 		ALONE(one_that_names_a_replica_is_not_asked_next),
 		ALONE(a_deposed_primary_is_left),
 		ALONE(sentinels_may_have_a_password),
+		ALONE(sentinels_may_know_users),
 	};
 
 	return cmocka_run_group_tests_name("redis sentinel", tests, NULL, NULL);
