@@ -3,28 +3,15 @@
 # A run of a workflow for each item of a list, while worker, coordinator and Redis die.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/cli.sh"
+. "$(dirname "$0")/acts.sh"
 
 export TREADLE_WORKER_LEASE=1s
 export TREADLE_BLOBS_FOLDER=$TREADLE_TEST_TMP/blobs TREADLE_BLOBS_INLINE_MAX=1KiB
 start_redis --appendfsync always
 start_coordinator
 start_worker --worker-exec-slots 4
-ledger=$TREADLE_TEST_TMP/ledger
-mkdir "$ledger" "$TREADLE_BLOBS_FOLDER"
+mkdir "$TREADLE_BLOBS_FOLDER"
 cd "$files" || exit 1
-# A handler that leaves a line each time, and waits where its gate is shut.
-cat >"$TREADLE_TEST_TMP/act" <<'SH'
-#!/bin/sh
-echo "$TREADLE_IDEMPOTENCY_KEY" >>"$1/$2"
-while [ -e "$1/shut.$2" ]; do sleep 0.02; done
-[ ! -e "$1/bad.$2" ] || exit 65
-echo "$2"
-SH
-chmod +x "$TREADLE_TEST_TMP/act"
-act() { # NAME
-	printf 'exec: {command: ["%s/act", "%s", "%s.${.input.page}"]}' \
-		"$TREADLE_TEST_TMP" "$ledger" "$1"
-}
 cat >page.yaml <<YAML
 name: page
 input:
@@ -32,8 +19,8 @@ input:
   required: [page]
   properties: {page: {type: integer}, place: {type: integer, default: 7}, size: {type: integer, default: 1}}
 steps:
-  draw: {$(act draw)}
-  print: {needs: draw, $(act print)}
+  draw: {$(act 'draw.${.input.page}')}
+  print: {needs: draw, $(act 'print.${.input.page}')}
 output: {text: "\${.steps.print.output}", place: "\${.input.place}", paper: "\${\"x\" * .input.size}"}
 YAML
 # book NAME MORE: one that has a run of page for each of its pages.
@@ -57,14 +44,11 @@ YAML
 book book 'x-none:' && sed -i '/x-none/d' book.yaml
 book some 'tolerate: 1'
 book brief 'timeout: 1s'
-shut() { : >"$ledger/shut.$1"; }
-open_gate() { rm "$ledger/shut.$1"; }
-bad() { : >"$ledger/bad.$1"; }
-good() { rm "$ledger/bad.$1"; }
-tries() { cat "$ledger/$1" 2>/dev/null | grep -c .; } # NAME
-until_tried() { wait_until "[ \$(tries $1) -ge ${2:-1} ]" 30; } # NAME [TIMES]
+# Acts are of the runs of pages, whichever these are.
+tries() { lines "$1" '*'; } # NAME
+until_tried() { until_begun "$1" "${2:-1}" '*'; } # NAME [TIMES]
 submit() { # FILE [ARGUMENT...]
-	rm -f "$ledger"/[dp]*
+	rm -f "$ledger"/begun.*
 	run=$(treadle submit "$@") || fail 'the run was not submitted'
 }
 output() { ask status "$run" | jq -r .output; }
@@ -88,8 +72,8 @@ is 'what is shown can be applied' "$(treadle apply again.yaml)" 'book: unchanged
 
 # --- while all die --------------------------------------------------------------------
 
-shut draw.2
-shut print.3
+shut_gate draw.2
+shut_gate print.3
 submit book
 until_tried draw.2
 until_tried print.3
@@ -106,25 +90,25 @@ until_tried draw.2 2
 until_tried print.3 2
 everything_dies
 until_tried print.3 3
-shut print.5
+shut_gate print.5
 open_gate print.3
 until_tried print.5
 crash "$WORKER"
 start_worker --worker-exec-slots 4
 open_gate print.5
 until_state "$run" done 60
-is 'all is done, in the order of the items' "$(output)" 'print.1 print.2 print.3 print.4 print.5'
+is 'all is done, in the order of the items' "$(output)" 'did print.1 did print.2 did print.3 did print.4 did print.5'
 is 'each with its place' "$(ask status "$run" | jq -c '[.steps[] |
 	select(.step == "pages").output[].place]')" '[0,1,2,3,4]'
 is 'what had ended was not performed again' "$(tries draw.1)$(tries print.1)$(tries draw.3)" 111
-is 'keys stay the same' "$(sort -u "$ledger/print.3" | grep -c .)" 1
+is 'keys stay the same' "$(keys print.3 '*')" 1
 is 'one run was made for each' "$(redis ZCARD 'treadle:{0}:runs:done')" 6
 is 'nothing is left of the items' "$(redis HKEYS "treadle:{0}:run:$run" | grep -c pages/)" 0
 doctor_says_well 'so is the doctor' --data
 
 # --- it fails, and goes on where it failed -----------------------------------------------
 
-bad print.2
+break_act print.2
 submit book
 until_state "$run" failed 60
 broken=$(child_of 1)
@@ -133,37 +117,37 @@ like 'it says which step of which run' "$(ask status "$run" | jq -r '.reason | "
 is 'with dead letters of both' "$(treadle dead --run "$run" --json | jq -r 'select(.step).step' |
 	sort | xargs)" 'pages/1 print'
 doctor_says_well 'the doctor knows that' --data
-good print.2
+mend_act print.2
 treadle retry "$run" --from pages/1 >/dev/null 2>&1
 until_state "$run" done 60
 is 'the run of the item goes on' "$(tries draw.2)$(tries print.2) $(output)" \
-	'12 print.1 print.2 print.3 print.4 print.5'
-bad print.4
+	'12 did print.1 did print.2 did print.3 did print.4 did print.5'
+break_act print.4
 submit some
 until_state "$run" done 60
-is 'a failure is tolerated' "$(output)" 'print.1 print.2 print.3 - print.5'
-good print.4
+is 'a failure is tolerated' "$(output)" 'did print.1 did print.2 did print.3 - did print.5'
+mend_act print.4
 treadle retry "$run" --from pages/3 >/dev/null 2>&1
 until_state "$run" done 60
 is 'then only what had failed is done' "$(tries draw.4)$(tries print.4)$(tries draw.3) $(output)" \
-	'121 print.1 print.2 print.3 print.4 print.5'
+	'121 did print.1 did print.2 did print.3 did print.4 did print.5'
 submit some -i 'pages=[1, "two", 3]'
 until_state "$run" done 60
-is 'an input that is not accepted is a failure' "$(output)" 'print.1 - print.3'
+is 'an input that is not accepted is a failure' "$(output)" 'did print.1 - did print.3'
 submit book -i 'pages=[]'
 until_state "$run" done 60
 is 'of an empty list there is no run' "$(ask status "$run" | jq -c '.steps[1].output')" '[]'
 
 # --- a limit, a cancel, a coordinator that is away ----------------------------------------
 
-shut draw.1
+shut_gate draw.1
 submit brief
 until_state "$run" failed 60
 like 'a run that takes too long' "$(ask status "$run" | jq -r '.reason | "\(.class) \(.step)"')" \
 	'^timeout pages/[0-4]$'
 open_gate draw.1
-shut draw.1
-shut draw.2
+shut_gate draw.1
+shut_gate draw.2
 submit book
 until_tried draw.1
 until_tried draw.2
@@ -178,7 +162,7 @@ open_gate draw.1
 open_gate draw.2
 treadle retry "$run" >/dev/null 2>&1
 until_state "$run" done 60
-is 'a retry has them go on' "$(output)" 'print.1 print.2 print.3 print.4 print.5'
+is 'a retry has them go on' "$(output)" 'did print.1 did print.2 did print.3 did print.4 did print.5'
 doctor_says_well 'all is well' --data
 
 # --- big values ----------------------------------------------------------------------------
