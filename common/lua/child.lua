@@ -272,19 +272,9 @@ end
 -- and the step is parked until its end. The entry is gone.
 function child.spawn(p, args)
   check_items(args, 8, 4, 7)
-  local now = clock()
-  local batch, answer = batch_new(p), {}
-  for i = 2, #args, 8 do
-    local at, why = read_held(batch, args[1], args[i + 2], args[i + 3],
-      args[i + 1], args[i + 4], 'delayed', tonumber(args[i + 4]) - 1)
-    if at then
-      begin(batch, at, args[i + 5], args[i + 6], tonumber(args[i + 7]), now)
-      finish_entry(batch, args[i], args[i + 1])
-    end
-    answer[#answer + 1] = at and 'COMMITTED' or why
-  end
-  batch_end(batch)
-  return answer
+  return step.put_aside_each(p, args, 8, function(batch, at, i, now)
+    begin(batch, at, args[i + 5], args[i + 6], tonumber(args[i + 7]), now)
+  end)
 end
 
 end

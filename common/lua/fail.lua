@@ -42,23 +42,13 @@ end
 -- or failed and its run goes on, where its workflow provides for that.
 function step.fail(p, args)
   check_items(args, 10, 5, 7)
-  local now = clock()
-  local batch = batch_new(p)
-  local answer = {}
-  for i = 2, #args, 10 do
-    local wait = tonumber(args[i + 5])
-    local at, why = read_held(batch, args[1], args[i + 2], args[i + 3],
-      args[i + 1], args[i + 4], wait < 0 and 'dead' or 'delayed')
-    if at then
-      local failure = { class = args[i + 6], code = args[i + 7],
-        detail = args[i + 8] }
-      fail_one(batch, at, wait, failure, args[i + 9], now)
-      finish_entry(batch, args[i], args[i + 1])
-    end
-    answer[#answer + 1] = at and 'COMMITTED' or why
-  end
-  batch_end(batch)
-  return answer
+  return step.end_each(p, args, 10, function(i)
+    return tonumber(args[i + 5]) < 0 and 'dead' or 'delayed'
+  end, function(batch, at, i, now)
+    local failure = { class = args[i + 6], code = args[i + 7],
+      detail = args[i + 8] }
+    fail_one(batch, at, tonumber(args[i + 5]), failure, args[i + 9], now)
+  end)
 end
 
 -- What a try leaves for the next one. Of a step that is repeated that is what
@@ -84,28 +74,16 @@ end
 -- without DUE_AT, 0, it waits for ever.
 function step.defer(p, args)
   check_items(args, 7, 4, 5)
-  local now = clock()
-  local batch = batch_new(p)
-  local answer = {}
-  for i = 2, #args, 7 do
-    local at, why = read_held(batch, args[1], args[i + 2], args[i + 3],
-      args[i + 1], args[i + 4], 'delayed', tonumber(args[i + 4]) - 1)
-    if at then
-      local due, memo = tonumber(args[i + 5]), args[i + 6]
-      if at.graph.steps[at.name].signal then
-        step.park(batch, at, due, memo, now)
-      else
-        step.leave(p, at, memo)
-        at.text = record.running(at.attempt - 1, at.recoveries, args[i + 1],
-          at.worker, at.started)
-        put_aside(batch, at, due, now, 'deferrals')
-      end
-      finish_entry(batch, args[i], args[i + 1])
+  return step.put_aside_each(p, args, 7, function(batch, at, i, now)
+    local due, memo = tonumber(args[i + 5]), args[i + 6]
+    if at.graph.steps[at.name].signal then
+      return step.park(batch, at, due, memo, now)
     end
-    answer[#answer + 1] = at and 'COMMITTED' or why
-  end
-  batch_end(batch)
-  return answer
+    step.leave(p, at, memo)
+    at.text = record.running(at.attempt - 1, at.recoveries, args[i + 1],
+      at.worker, at.started)
+    put_aside(batch, at, due, now, 'deferrals')
+  end)
 end
 
 -- Keeps what one attempt says on its way; empty texts change nothing.

@@ -77,6 +77,33 @@ local function read_held(batch, worker_id, run_id, name, entry, attempt,
   return step.held_by(run_id, name, graph, text, v[1])
 end
 
+-- Ends attempts without a checkpoint: groups of `size` arguments that begin with
+-- QUEUE ENTRY RUN STEP ATTEMPT. end_one(batch, at, i, now) ends the one at i;
+-- ended_as(i) tells a repeat by the state, and the number of the attempt there
+-- if that is another one. Returns what became of each.
+function step.end_each(p, args, size, ended_as, end_one)
+  local now = clock()
+  local batch, answer = batch_new(p), {}
+  for i = 2, #args, size do
+    local at, why = read_held(batch, args[1], args[i + 2], args[i + 3],
+      args[i + 1], args[i + 4], ended_as(i))
+    if at then
+      end_one(batch, at, i, now)
+      finish_entry(batch, args[i], args[i + 1])
+    end
+    answer[#answer + 1] = at and 'COMMITTED' or why
+  end
+  batch_end(batch)
+  return answer
+end
+
+-- The same for those that are put aside: their attempt is not counted.
+function step.put_aside_each(p, args, size, end_one)
+  return step.end_each(p, args, size, function(i)
+    return 'delayed', tonumber(args[i + 4]) - 1
+  end, end_one)
+end
+
 -- A running step by its record `text`; run_text is its run's field `state`.
 -- is_run_running says whether it may be tried again: once its run is being
 -- closed, what undoes and closes alone may, when its time has come.
