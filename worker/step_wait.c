@@ -56,7 +56,7 @@ static jv shorten(jv text)
 
 	if (len <= PROMPT_MAX)
 		return text;
-	for (len = PROMPT_MAX; len && (whole.data[len] & 0xc0) == 0x80;)
+	for (len = PROMPT_MAX; (whole.data[len] & 0xc0) == 0x80;)
 		len--;
 	cut = jv_string_sized(whole.data, (int)len);
 	jv_free(text);

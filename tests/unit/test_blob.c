@@ -36,7 +36,7 @@ static void a_reference_is_read_as_written(void **state)
 	/* Shorter, longer, or damaged it is none. */
 	for (size_t len = 0; len < out.len; len++)
 		assert_false(blob_parse((struct slice){out.data, len}, &read));
-	for (size_t i = 0; i < 3 + BLOB_NAME_LEN; i++) {
+	for (size_t i = 0; i < out.len; i++) {
 		char kept = out.data[i];
 
 		out.data[i] = '/';
@@ -93,6 +93,8 @@ static void no_name_leads_out_of_a_folder(void **state)
 	assert_true(blob_name_is_valid(name));
 	assert_false(blob_name_is_valid(SLICE("../../etc/passwd")));
 	b.name[2] = '/';
+	assert_false(blob_name_is_valid(name));
+	b.name[2] = '\0';
 	assert_false(blob_name_is_valid(name));
 }
 

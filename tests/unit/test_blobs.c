@@ -96,6 +96,32 @@ static void a_folder_that_is_none_says_so(void **state)
 	assert_true(blobs_have_place(r->blobs));
 }
 
+/* What a thread has begun is waited for. */
+static void stopping_lets_it_end(void **state)
+{
+	struct rig *r = *state;
+
+	blobs_put(r->blobs, &r->blob, SLICE("content"), on_done, r);
+	start(r, "--blobs-collect=1m");
+	assert_int_equal(r->dones, 1);
+	assert_int_equal(r->err.kind, ERR_NONE);
+	r->dones = 0;
+	assert_int_equal(get(r), 0);
+}
+
+static void an_endpoint_wants_a_bucket(void **state)
+{
+	const char *flags[] = {"--blobs-endpoint=https://h", NULL};
+	struct config *config = config_of(flags);
+	struct error err;
+
+	(void)state;
+	assert_int_equal(blobs_check(config, &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+	assert_non_null(strstr(err.text, "no blobs.bucket"));
+	config_free(config);
+}
+
 static void nowhere_is_said_to_be_nowhere(void **state)
 {
 	struct rig *r = *state;
@@ -121,7 +147,9 @@ int main(void)
 		IN(bucket, many_come_through_at_once),
 		IN(folder, a_damaged_file_is_refused_and_mended),
 		IN(folder, a_folder_that_is_none_says_so),
+		IN(folder, stopping_lets_it_end),
 		IN(folder, nowhere_is_said_to_be_nowhere),
+		cmocka_unit_test(an_endpoint_wants_a_bucket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,16 @@ static void what_is_prepared_is_handed_back(void **state)
 	stopped_while(*state, one, awaits_evaluator);
 }
 
+static void what_has_its_condition_asked_is_handed_back(void **state)
+{
+	stopped_while(
+		*state,
+		"name: asks\n"
+		"steps:\n"
+		"  a: {if: \"${[.input.n] | length > 0}\", pass: {value: 1}}\n",
+		awaits_evaluator);
+}
+
 /* Else it would wait for ever, behind the lease of the one that comes next. */
 static void what_is_taken_by_who_is_lost_is_handed_back(void **state)
 {
@@ -242,6 +252,31 @@ static void a_round_leaves_no_more_than_a_step_may_give(void **state)
 		    "exceeds 1KiB");
 }
 
+/* It was offered a successor, and was told to stop before it had it. */
+static void an_heir_that_comes_while_it_drains_is_handed_back(void **state)
+{
+	char run[1][RUN_ID_LEN + 1];
+	struct workflow *w;
+	struct plant p;
+
+	plant_open(&p, *state);
+	w = submit(&p,
+		   "name: chain\n"
+		   "steps:\n"
+		   "  a: {pass: {value: 1}}\n"
+		   "  b: {needs: a, pass: {value: 2}}\n",
+		   small, run, 1);
+	hire(&p, "default");
+	run_until(p.shop.rig,
+		  p.worker.reports.outboxes[VERB_COMPLETE].said_count > 0);
+	assert_int_equal(dismiss(&p), 0);
+	until_step(&p, run[0], "a", "done 1");
+	until_step(&p, run[0], "b", "ready");
+	assert_releases(&p, "1");
+	workflow_free(w);
+	plant_close(&p);
+}
+
 static void a_path_that_leads_nowhere_fails_its_step(void **state)
 {
 	char run[1][RUN_ID_LEN + 1];
@@ -299,6 +334,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		WITH_SERVER(what_awaits_its_definition_is_handed_back),
 		WITH_SERVER(what_is_prepared_is_handed_back),
+		WITH_SERVER(what_has_its_condition_asked_is_handed_back),
 		WITH_SERVER(what_is_taken_by_who_is_lost_is_handed_back),
 		WITH_SERVER(
 			who_closes_does_not_fail_what_awaits_its_definition),
@@ -312,6 +348,7 @@ int main(int argc, char **argv)
 		WITH_SERVER(who_can_not_begin_an_evaluator_tries_again),
 		WITH_SERVER(null_does_not_hold),
 		WITH_SERVER(a_round_leaves_no_more_than_a_step_may_give),
+		WITH_SERVER(an_heir_that_comes_while_it_drains_is_handed_back),
 		WITH_SERVER(a_path_that_leads_nowhere_fails_its_step),
 		WITH_SERVER(the_end_of_what_is_gone_is_dropped),
 	};

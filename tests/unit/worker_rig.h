@@ -32,7 +32,7 @@ static const char refuser[] =
 	"    end\n"
 	"    local said = call('HGET', 'answered', name)\n"
 	"    if said then\n"
-	"      return assert(loadstring(said))()\n"
+	"      return assert(loadstring(said))(p, args, body)\n"
 	"    end\n"
 	"    return body(p, args)\n"
 	"  end, flags)\n"

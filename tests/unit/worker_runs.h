@@ -33,18 +33,13 @@ static inline void on_created(void *arg, const struct submitted *answers,
 		assert_int_equal(answers[i].code, SUBMIT_CREATED);
 }
 
-/* Submits count runs; their ids. Gives the workflow. */
-static inline struct workflow *submit(struct plant *p, const char *yaml,
-				      struct slice input,
-				      char (*runs)[RUN_ID_LEN + 1],
-				      size_t count)
+/* Submits count runs; their ids. */
+static inline void submit_all(struct plant *p, const struct workflow *w,
+			      struct slice input, char (*runs)[RUN_ID_LEN + 1],
+			      size_t count)
 {
 	struct submission *s = xcalloc(count, sizeof(*s));
-	struct workflow *w;
-	struct error err;
 
-	if (workflow_parse(slice_of(yaml), "test.yaml", &w, &err) < 0)
-		fail_msg("%s", err.text);
 	for (size_t i = 0; i < count; i++) {
 		run_id_new(0, runs[i]);
 		s[i] = (struct submission){.run = runs[i],
@@ -57,6 +52,20 @@ static inline struct workflow *submit(struct plant *p, const char *yaml,
 	store_submit(p->shop.store, s, count, -1, on_created, p);
 	run_until(p->shop.rig, p->calls == 2);
 	free(s);
+}
+
+/* The same, from YAML. Gives the workflow. */
+static inline struct workflow *submit(struct plant *p, const char *yaml,
+				      struct slice input,
+				      char (*runs)[RUN_ID_LEN + 1],
+				      size_t count)
+{
+	struct workflow *w;
+	struct error err;
+
+	if (workflow_parse(slice_of(yaml), "test.yaml", &w, &err) < 0)
+		fail_msg("%s", err.text);
+	submit_all(p, w, input, runs, count);
 	return w;
 }
 
