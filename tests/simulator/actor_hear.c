@@ -28,10 +28,15 @@ static void lose_all(struct worker *of)
 
 static void begin(struct hand *h, const struct item_answer *a)
 {
+	int generation = 0;
+
 	h->state = HAND_BUSY;
 	h->is_listed = false;
-	sscanf(a->count, "%d %d", &h->item.attempt, &h->base);
+	sscanf(a->count, "%d %d %*d %d", &h->item.attempt, &h->base,
+	       &generation);
 	h->left = a->left;
+	h->may_recall = generation == 0 && !a->memo;
+	h->item.source_run = 0;
 }
 
 static void hear_taken(struct worker *of, const struct said *s)
@@ -80,13 +85,17 @@ static void go_on(struct hand *h, const struct item_answer *a)
 	begin(h, a);
 }
 
-static void hear_ended(struct worker *of, const struct said *s)
+static void hear_ended(struct world *w, struct worker *of, const struct said *s)
 {
 	for (int i = 0; i < s->call.count; i++) {
 		struct hand *h = hand_of(of, &s->call.items[i]);
 
-		if (h && h->state == HAND_ENDING && h->end == s->call.function)
-			go_on(h, &s->answer.items[i]);
+		if (!h || h->state != HAND_ENDING || h->end != s->call.function)
+			continue;
+		if (h->end == CALL_complete &&
+		    strcmp(s->answer.items[i].word, "COMMITTED") == 0)
+			cache_keep(w, of, &h->item);
+		go_on(h, &s->answer.items[i]);
 	}
 }
 
@@ -124,10 +133,16 @@ void worker_hear(struct world *w, struct worker *of, const struct said *s)
 		break;
 	case CALL_note:
 		break;
+	case CALL_recall:
+		hear_recalled(of, s);
+		break;
+	case CALL_remember:
+		of->has_kept = false;
+		break;
 	case CALL_expand:
 		hear_kept(of, s);
 		break;
 	default:
-		hear_ended(of, s);
+		hear_ended(w, of, s);
 	}
 }

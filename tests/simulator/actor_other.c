@@ -64,6 +64,7 @@ static bool act_submit(struct world *w, const struct action *a)
 	}
 	if (c.count == 0)
 		return false;
+	c.is_uncached = a->a / 4 % 8 == 0;
 	say(w, &c, a->fate);
 	return true;
 }

@@ -157,6 +157,7 @@ static void decide(struct world *w, struct hand *h, const struct action *a)
 	item->class = (enum class)((a->c >> 2) % CLASS_WORKER_LOST);
 	item->when = delays[(a->c >> 8) % countof(delays)];
 	round_end(w, h, rounds_of(w, item), a->b >> 8);
+	cache_end(h);
 	if (h->end == CALL_defer && has_signal(w, h))
 		item->memo = a->c & 1 ? PAYLOAD_NUMBER | (1 + a->c % 100)
 				      : PAYLOAD_NIL;
@@ -208,6 +209,8 @@ static bool act_end(struct world *w, struct worker *of, const struct action *a)
 	int wanted = 1 + (int)((a->c >> 16) % ITEMS_MAX);
 	bool has_end = false;
 
+	if (of->has_kept && of->number && a->b % 4)
+		return say_remember(w, of, a);
 	for (int i = 0; i < HANDS_MAX && c.count < wanted; i++) {
 		struct hand *h = &of->hands[i];
 
@@ -219,6 +222,10 @@ static bool act_end(struct world *w, struct worker *of, const struct action *a)
 		}
 		if (c.count == 0 && has_list_to_say(w, h, a->b))
 			return say_list(w, of, h, a);
+		if (c.count == 0 && cache_asks(w, h))
+			return say_recall(w, of, a);
+		if (cache_asks(w, h))
+			continue;
 		if (has_list_to_say(w, h, a->b))
 			continue;
 		if (h->state == HAND_BUSY && (!has_end || (a->c & 64)))

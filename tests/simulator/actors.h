@@ -23,6 +23,9 @@ struct hand {
 	/* Of one that is repeated: what its last round left. */
 	struct left left;
 	int base;
+	/* Of one that is cached: whether to ask; what was found. */
+	bool may_recall;
+	uint32_t found;
 };
 
 struct worker {
@@ -32,6 +35,8 @@ struct worker {
 	int64_t lease_ms, read_until;  /* true time; 0: no read is blocked */
 	int64_t audit_at;              /* true time: looks at all it holds */
 	struct hand hands[HANDS_MAX];
+	struct item kept; /* that it has committed, for the cache */
+	bool has_kept;
 };
 
 /* A read that Redis may still serve although nobody waits for it. */

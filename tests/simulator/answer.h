@@ -14,9 +14,11 @@ struct item_answer {
 	int reads_count;
 	struct left left; /* take: of a step that is repeated */
 	bool is_repeated;
-	uint32_t element; /* take: of an item of a list */
-	bool is_put_off;  /* take: another suspect runs there */
-	int heir;         /* complete: the step that is begun; -1: none */
+	uint32_t element;            /* take: of an item of a list */
+	int source_run, source_step; /* recall: whose output; run 0: none */
+	uint32_t output;
+	bool is_put_off; /* take: another suspect runs there */
+	int heir;        /* complete: the step that is begun; -1: none */
 	const char *digest;
 };
 

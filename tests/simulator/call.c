@@ -99,6 +99,21 @@ const char *name_payload(char text[TEXT_MAX], char kind, uint32_t payload)
 	return text;
 }
 
+const char *name_cache(char text[TEXT_MAX], int cache)
+{
+	snprintf(text, TEXT_MAX, "work-%d", cache);
+	return text;
+}
+
+const char *name_source(char text[TEXT_MAX], int run, int step)
+{
+	char name[TEXT_MAX];
+
+	snprintf(text, TEXT_MAX, "%.26s/%.8s", name_run(name, run),
+		 STEP_NAME(step));
+	return text;
+}
+
 const char *name_left(char text[TEXT_MAX], const struct left *left)
 {
 	char output[TEXT_MAX];

@@ -13,6 +13,7 @@
 #define ITEMS_MAX 6
 #define QUEUES 3
 #define KEYS 6
+#define CACHES 6
 #define TEXT_MAX 96
 #define PAYLOAD_NUMBER 0xffffff00u /* with it: a number in msgpack */
 #define PAYLOAD_NIL 0xffffffc0u
@@ -44,11 +45,7 @@ struct entry {
 	int64_t ms, seq;
 };
 
-/*
- * What a round of a step that is repeated leaves for the next one: how many
- * there have been, 0: none; the attempts and rounds that do not count any
- * more; what it has yielded.
- */
+/* What rounds leave: how many, 0: none; what no longer counts; the output. */
 struct left {
 	int rounds, attempts, before;
 	uint32_t output;
@@ -58,14 +55,17 @@ struct left {
 struct item {
 	int run, step, queue, attempt;
 	struct entry entry;
-	uint32_t payload; /* submit: the input; complete: the output */
+	uint32_t payload; /* submit: the input; else the output */
 	uint32_t memo, log, progress, cost;
-	int64_t when; /* fail: delay or -1; defer: due; submit: deadline */
+	int64_t when; /* a delay or -1; when due; a deadline; a life */
 	enum class class;
 	int definition, key; /* submit; key -1: none */
 	bool wants_heir;     /* complete */
 	bool is_skipped;     /* complete: its condition does not hold */
 	struct left left;    /* defer: a round is over */
+	int cache;           /* recall, remember: which work it is */
+	/* complete: the step whose output the cache gave; run 0: none did. */
+	int source_run, source_step;
 	/* expand: `size` items from `first` on; complete: the total */
 	int first, size, total;
 	uint32_t list;
@@ -83,6 +83,7 @@ struct call {
 	int run, step, queue, definition; /* operators; step -1: none */
 	struct entry entry;               /* drop */
 	uint32_t data;                    /* signal */
+	bool is_uncached; /* submit: no step of these runs asks the cache */
 	int once; /* retry, signal, forget, drop: which of the operator's */
 };
 
@@ -102,6 +103,9 @@ const char *name_coordinator(char text[TEXT_MAX], int coordinator);
 const char *name_key(char text[TEXT_MAX], int key);
 const char *name_entry(char text[TEXT_MAX], struct entry entry);
 const char *name_payload(char text[TEXT_MAX], char kind, uint32_t payload);
+const char *name_cache(char text[TEXT_MAX], int cache);
+/* A step of a run, from which something comes. */
+const char *name_source(char text[TEXT_MAX], int run, int step);
 const char *name_left(char text[TEXT_MAX], const struct left *left);
 
 /* Of a list that is numbered so. */

@@ -58,6 +58,9 @@ static enum invariant broken_by(const struct said *s, int i, const char *got)
 		return broken_by_submit(&s->call.items[i], expected);
 	case CALL_heartbeat:
 		return INVARIANT_S17;
+	case CALL_recall:
+	case CALL_remember:
+		return INVARIANT_C1;
 	case CALL_complete:
 	case CALL_fail:
 	case CALL_defer:

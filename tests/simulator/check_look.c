@@ -127,6 +127,10 @@ static void check_step(struct world *w, jv item, int place)
 		     s->state == WAITING ? 0 : s->recoveries);
 	check_number(w, item, "due_at", model_is_due(s) ? s->due_at : -1);
 	check_rounds(w, item, r, step);
+	check_text(w, item, "cached_from",
+		   s->source_run
+			   ? name_source(name, s->source_run, s->source_step)
+			   : "");
 	if (s->state == RUNNING)
 		check_text(w, item, "worker", name_worker(name, s->worker));
 }

@@ -260,6 +260,13 @@ static int check_beside(struct world *w, struct model_run *r, int step,
 		    s->caught < 0 ? "" : name_step(text, s->caught),
 		    INVARIANT_B2);
 	count += s->caught >= 0;
+	snprintf(field, sizeof(field), "cached:%s", STEP_NAME(step));
+	check_field(w, hash, field,
+		    s->source_run
+			    ? name_source(text, s->source_run, s->source_step)
+			    : "",
+		    INVARIANT_C1);
+	count += s->source_run != 0;
 	if (!is_item(step))
 		count += check_waits(w, r, step, hash);
 	if (!is_item(step))
@@ -310,12 +317,14 @@ static int check_whole(struct world *w, const struct model_run *r,
 			    INVARIANT_S15);
 	check_field(w, hash, "key", r->key < 0 ? "" : name_key(text, r->key),
 		    INVARIANT_S2);
+	check_field(w, hash, "no_cache", r->is_uncached ? "1" : "",
+		    INVARIANT_C1);
 	if (r->has_reason != (reply_field(hash, "reason") != NULL))
 		world_broken(w, INVARIANT_S10, "run %d %s a reason", r->number,
 			     r->has_reason ? "has not" : "has");
 	return 4 + (r->finished_at != 0) + (r->deadline_at != 0) +
-	       (r->key >= 0) + r->has_reason + is_small(r->input) +
-	       (r->closing != CLOSING_NOT);
+	       (r->key >= 0) + r->is_uncached + r->has_reason +
+	       is_small(r->input) + (r->closing != CLOSING_NOT);
 }
 
 void check_run(struct world *w, struct model_run *r, const struct reply *hash)

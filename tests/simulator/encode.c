@@ -60,6 +60,22 @@ static void add_ref(struct command *to, const struct item *item)
 	add_place(to, item);
 }
 
+/* How it has come to that; and whose output it is, if the cache gave that. */
+static void add_how(struct command *to, const struct item *item)
+{
+	const char *how = item->is_skipped   ? "skip"
+			  : item->wants_heir ? "1"
+					     : "0";
+	char text[TEXT_MAX];
+
+	if (item->source_run)
+		command_addf(
+			to, "%s %s", how,
+			name_source(text, item->source_run, item->source_step));
+	else
+		command_text(to, how);
+}
+
 static void add_end(struct command *to, const struct call *c,
 		    const struct item *item)
 {
@@ -70,9 +86,7 @@ static void add_end(struct command *to, const struct call *c,
 	switch (c->function) {
 	case CALL_complete:
 		add_payload(to, 'o', item->is_skipped ? 0 : item->payload);
-		command_text(to, item->is_skipped   ? "skip"
-				 : item->wants_heir ? "1"
-						    : "0");
+		add_how(to, item);
 		break;
 	case CALL_fail:
 		command_int(to, item->when);
@@ -135,6 +149,37 @@ static void encode_notes(const struct world *w, const struct call *c,
 	}
 }
 
+static void encode_recall(const struct world *w, const struct call *c,
+			  struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+
+		command_text(to, name_run(text, item->run));
+		command_text(to, name_cache(text, item->cache));
+	}
+}
+
+static void encode_remember(const struct world *w, const struct call *c,
+			    struct command *to)
+{
+	char text[TEXT_MAX];
+
+	(void)w;
+	for (int i = 0; i < c->count; i++) {
+		const struct item *item = &c->items[i];
+
+		command_text(to, name_cache(text, item->cache));
+		command_int(to, item->when);
+		command_text(to, name_run(text, item->run));
+		command_text(to, name_step(text, item->step));
+		add_payload(to, 'o', item->payload);
+	}
+}
+
 static void encode_define(const struct world *w, const struct call *c,
 			  struct command *to)
 {
@@ -150,6 +195,8 @@ static void encode_submit(const struct world *w, const struct call *c,
 {
 	char text[TEXT_MAX];
 
+	if (c->is_uncached)
+		command_text(to, "no-cache");
 	for (int i = 0; i < c->count; i++) {
 		const struct item *item = &c->items[i];
 
@@ -265,6 +312,8 @@ void encode(const struct world *w, const struct call *c)
 		[CALL_defer] = encode_items,
 		[CALL_release] = encode_items,
 		[CALL_note] = encode_notes,
+		[CALL_recall] = encode_recall,
+		[CALL_remember] = encode_remember,
 		[CALL_promote] = encode_role,
 		[CALL_reclaim] = encode_role,
 		[CALL_sweep] = encode_role,

@@ -19,11 +19,12 @@
 const char *counter_name(enum counter c)
 {
 	static const char *const names[] = {
-		"submitted", "runs_done",  "runs_failed",   "runs_cancelled",
-		"attempts",  "steps_done", "steps_skipped", "tolerated",
-		"retries",   "deferrals",  "parked",        "signals",
-		"releases",  "recoveries", "dead",          "duplicates",
-		"fenced",    "promoted",   "late_ms",       "removed"};
+		"submitted",  "runs_done",   "runs_failed",   "runs_cancelled",
+		"attempts",   "steps_done",  "steps_skipped", "tolerated",
+		"retries",    "deferrals",   "parked",        "signals",
+		"releases",   "recoveries",  "dead",          "duplicates",
+		"fenced",     "promoted",    "late_ms",       "removed",
+		"cache_hits", "cache_misses"};
 	static char failures[CLASS_COUNT][TEXT_MAX];
 	int class = (int)c - COUNT_FAILURES;
 
@@ -319,6 +320,8 @@ void model_apply(struct model *m, const struct call *c, struct answer *a)
 		[CALL_defer] = model_defer,
 		[CALL_release] = model_release,
 		[CALL_note] = model_note,
+		[CALL_recall] = model_recall,
+		[CALL_remember] = model_remember,
 		[CALL_promote] = model_promote,
 		[CALL_reclaim] = model_reclaim,
 		[CALL_sweep] = model_sweep,

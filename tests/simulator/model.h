@@ -39,6 +39,8 @@ enum counter {
 	COUNT_PROMOTED,
 	COUNT_LATE_MS,
 	COUNT_REMOVED,
+	COUNT_CACHE_HITS,
+	COUNT_CACHE_MISSES,
 	COUNT_FAILURES, /* the first of one for each class */
 	COUNTERS = COUNT_FAILURES + CLASS_COUNT,
 };
@@ -60,6 +62,13 @@ struct model_worker {
 	int suspect_run, suspect_step;
 };
 
+/* What a step gave, for whoever is to do the same. */
+struct model_cached {
+	int run, step; /* run 0: nothing is kept */
+	uint32_t output;
+	int64_t ends;
+};
+
 struct model_definition {
 	const struct shape *shape;
 	bool is_there, is_idle;
@@ -78,6 +87,7 @@ struct model {
 		int run, definition;
 		uint32_t input;
 	} keys[KEYS];
+	struct model_cached cache[CACHES];
 	struct {
 		int holder;
 		int64_t until;

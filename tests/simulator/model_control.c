@@ -34,7 +34,7 @@ static void answer_run(struct answer *a, const char *code, int run)
 	answer_word(a, text);
 }
 
-static void create(struct model *m, const struct item *item)
+static void create(struct model *m, const struct item *item, bool is_uncached)
 {
 	struct model_definition *d = &m->definitions[item->definition];
 	struct model_run *r = NULL;
@@ -51,6 +51,7 @@ static void create(struct model *m, const struct item *item)
 	r->left = d->shape->count;
 	r->key = item->key;
 	r->input = item->payload;
+	r->is_uncached = is_uncached;
 	r->submitted_at = m->now;
 	if (deadline > 0) {
 		r->deadline_at = m->now + deadline;
@@ -88,7 +89,7 @@ void model_submit(struct model *m, const struct call *c, struct answer *a)
 		} else if (model_run_find(m, item->run)) {
 			answer_run(a, "EXISTS", item->run);
 		} else {
-			create(m, item);
+			create(m, item, c->is_uncached);
 			if (item->key >= 0) {
 				m->keys[item->key].run = item->run;
 				m->keys[item->key].definition =
@@ -167,6 +168,7 @@ void model_reset_step(struct model_run *r, int step)
 
 	s->has_error = false;
 	s->caught = -1;
+	s->source_run = 0;
 	s->letter.is_there = false;
 	s->progress = 0;
 	s->recoveries = 0;

@@ -133,8 +133,8 @@ model_fn model_take, model_complete, model_fail, model_defer, model_release,
 	model_note;
 /* model_each.c */
 model_fn model_expand;
-/* model_signal.c */
-model_fn model_signal;
+/* model_signal.c, model_cache.c */
+model_fn model_signal, model_recall, model_remember;
 /* model_time.c */
 model_fn model_promote, model_reclaim, model_sweep;
 /* model_worker.c */

@@ -42,7 +42,8 @@ struct model_step {
 	int worker; /* running, and after: who performs it */
 	int64_t started_at, due_at;
 	uint32_t output, memo, progress, cost;
-	struct left left;        /* of its last round */
+	struct left left;            /* of its last round */
+	int source_run, source_step; /* done: the cache gave what that gave */
 	uint32_t prompt, signal; /* parked: what is asked; kept: the answer */
 	bool has_error;          /* failed, and its run goes on */
 	int caught;           /* the step that handles its failure; -1: none */
@@ -71,6 +72,7 @@ struct model_run {
 	const struct shape *shape;
 	int definition, key;
 	uint32_t input;
+	bool is_uncached; /* no step of it asks the cache */
 	int64_t submitted_at, finished_at, deadline_at; /* 0: none */
 	struct model_step steps[PLACES_MAX];
 	struct model_list lists[STEPS_MAX];

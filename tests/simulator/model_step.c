@@ -240,6 +240,8 @@ static int commit(struct model *m, const struct call *c,
 
 	model_settle(m, r, item->step, item->is_skipped ? SKIPPED : DONE);
 	s->output = item->is_skipped ? 0 : item->payload;
+	s->source_run = item->source_run;
+	s->source_step = item->source_step;
 	s->memo = s->progress = 0;
 	s->left = (struct left){0};
 	model_count(m,

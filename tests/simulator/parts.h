@@ -36,6 +36,14 @@ void round_end(struct world *w, struct hand *h, int rounds, uint32_t chance);
 bool act_reconcile(struct world *w, struct worker *of, const struct action *a);
 int hands_in(const struct worker *of, int state);
 struct hand *hand_of(struct worker *of, const struct item *item);
+bool cache_asks(const struct world *w, const struct hand *h);
+bool say_recall(struct world *w, struct worker *of, const struct action *a);
+void hear_recalled(struct worker *of, const struct said *s);
+/* An attempt for which the cache has given something ends with that. */
+void cache_end(struct hand *h);
+/* What was committed, for the cache. */
+void cache_keep(struct world *w, struct worker *of, const struct item *item);
+bool say_remember(struct world *w, struct worker *of, const struct action *a);
 void worker_hear(struct world *w, struct worker *of, const struct said *s);
 void other_hear(struct world *w, const struct said *s);
 void worker_die(struct world *w, struct worker *of);

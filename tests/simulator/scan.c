@@ -184,7 +184,7 @@ static bool is_of_all(const char *name)
 	for (size_t i = 0; i < countof(names); i++)
 		if (strcmp(name, names[i]) == 0)
 			return true;
-	return false;
+	return strncmp(name, "cache:", 6) == 0;
 }
 
 static void on_keyspace(struct world *w, const struct reply *reply, int number)

@@ -14,8 +14,8 @@
  * may be: one workflow in so many has it. Half of the sets have little of it,
  * and much of that: each is met as often as if there were no others.
  */
-enum trait { BRANCHES, ITEMS, SIGNALS, ROUNDS, TRAITS };
-static const int rarity[TRAITS] = {2, 4, 5, 5};
+enum trait { BRANCHES, ITEMS, SIGNALS, ROUNDS, CACHE, TRAITS };
+static const int rarity[TRAITS] = {2, 4, 5, 5, 5};
 #define ALL (~0u)
 static const unsigned sets[] = {
 	0,
@@ -29,6 +29,8 @@ static const unsigned sets[] = {
 	1u << ROUNDS,
 	ALL,
 	1u << ROUNDS | 1u << ITEMS,
+	ALL,
+	1u << CACHE,
 	ALL,
 };
 
@@ -159,6 +161,8 @@ static void choose_step(struct shape *s, struct random *r, enum form form,
 		of->has_signal = true;
 	if (s->is_repeating && !of->has_signal && random_one_in(r, 2))
 		of->rounds = 1 + random_below(r, ROUNDS_MAX);
+	of->is_cached = s->is_caching && shape_is_exec(of) && !of->rounds &&
+			!random_one_in(r, 4);
 	s->queues |= 1u << of->queue;
 	for (int i = 0; i < step; i++)
 		if (of->needs & (1u << i))
@@ -178,6 +182,7 @@ static void choose(struct shape *s, struct random *r, unsigned traits)
 	s->is_spreading = choose_trait(r, traits, ITEMS);
 	s->is_waiting = choose_trait(r, traits, SIGNALS);
 	s->is_repeating = choose_trait(r, traits, ROUNDS);
+	s->is_caching = choose_trait(r, traits, CACHE);
 	for (int i = 0; i < s->count; i++)
 		choose_step(s, r, form, i);
 }

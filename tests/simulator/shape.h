@@ -32,7 +32,7 @@ struct clause {
 struct shape_step {
 	int queue, recoveries;
 	unsigned needs, next, reads;
-	bool reads_input, is_pass, has_signal; /* waits for one */
+	bool reads_input, is_pass, has_signal, is_cached; /* waits for one */
 	/* Performed for each item of a list, `window` of them at a time. */
 	bool is_each, is_item_pass, item_reads_input;
 	unsigned item_reads;
@@ -51,6 +51,7 @@ struct shape {
 	int64_t deadline_ms; /* 0: none */
 	unsigned queues;
 	bool is_branched, is_spreading, is_waiting, is_repeating;
+	bool is_caching;
 	unsigned closing; /* steps that clean up */
 	struct shape_step steps[STEPS_MAX];
 	struct buf graph; /* as treadle_define takes it */

@@ -2,7 +2,7 @@
 -- simulated. Each call brings the time as its last argument; whatever in
 -- Redis depends on a clock is answered by that one. What the library keeps of
 -- the memory is of another world's time: it is asked for anew where the time
--- is negative; else there is some left.
+-- is negative; else there is plenty left.
 
 local simulated_now
 
@@ -77,7 +77,7 @@ local function simulated_clock(args)
   local time = tonumber(table.remove(args))
   simulated_now = math.abs(time)
   memory.asked_at = time < 0 and math.huge or simulated_now
-  memory.is_left = true
+  memory.is_left, memory.is_plenty = true, true
   return simulated_call
 end
 
