@@ -339,6 +339,29 @@ static void who_is_lost_says_nothing_and_goes_all_the_same(void **state)
 	plant_close(&p);
 }
 
+/* It drains for a newer library: to be told to ends nothing. */
+static void who_drains_unasked_may_be_asked_to(void **state)
+{
+	char run[1][RUN_ID_LEN + 1];
+	struct workflow *w;
+	struct plant p;
+
+	w = begin(&p, *state, run, 1);
+	shop_library(&p.shop, library_version() + 1, "");
+	store_check(p.worker.store);
+	run_until(p.shop.rig, p.worker.is_unasked);
+	plant_library(&p);
+	worker_stop(&p.worker);
+	assert_false(p.worker.is_unasked);
+	assert_false(p.worker.is_forced);
+	assert_int_equal(stops, 0);
+	attempt_done(begun[0], jv_null());
+	until_step(&p, run[0], "a", "done 1");
+	assert_int_equal(dismiss(&p), error_exit_code(ERR_USAGE));
+	workflow_free(w);
+	plant_close(&p);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +378,7 @@ int main(int argc, char **argv)
 		WITH_SERVER(who_was_stopped_is_handed_back),
 		WITH_SERVER(a_cancel_outweighs_what_was_decided_before),
 		WITH_SERVER(who_is_lost_says_nothing_and_goes_all_the_same),
+		WITH_SERVER(who_drains_unasked_may_be_asked_to),
 	};
 	int exit_code;
 
