@@ -223,21 +223,16 @@ static void what_is_gone_on_with_is_not_asked_for(void **state)
 	struct workflow *w;
 	struct answer a;
 	struct plant p;
-	char *record;
 
 	plant_open(&p, *state);
 	hire(&p, "default");
 	assert_false(was_known(&p, echo));
 	assert_int_equal(dismiss(&p), 0);
 	w = submit(&p, echo, small, run, 1);
-	snprintf(key, sizeof(key), "run:%s", run[0]);
-	look(&p, &a, key, "step:a");
-	record = xasprintf("%s more", a.text);
-	write_field(&p, "run", run[0], "step:a", slice_of(record));
-	free(record);
-	write_field(&p, "out", run[0], ".memo:a", SLICE("\x01"));
+	leave_memo(&p, run[0], SLICE("\x01"));
 	hire(&p, "default");
 	until_step(&p, run[0], "a", "done 1");
+	snprintf(key, sizeof(key), "run:%s", run[0]);
 	look(&p, &a, key, "cached:a");
 	assert_int_equal(a.type, REPLY_NIL);
 	assert_int_equal(dismiss(&p), 0);

@@ -218,20 +218,13 @@ static void what_its_run_has_left_may_be_damaged(void **state)
 {
 	static const struct slice memo = SLICE("\x81\xa7"
 					       "attempt\x01");
-	char run[1][RUN_ID_LEN + 1], key[64];
+	char run[1][RUN_ID_LEN + 1];
 	struct workflow *child;
-	struct answer a;
 	struct plant p;
-	char *record;
 
 	plant_open(&p, *state);
 	child = submit_parent(&p, "", run);
-	snprintf(key, sizeof(key), "run:%s", run[0]);
-	look(&p, &a, key, "step:a");
-	record = xasprintf("%s more", a.text);
-	write_field(&p, "run", run[0], "step:a", slice_of(record));
-	free(record);
-	write_field(&p, "out", run[0], ".memo:a", memo);
+	leave_memo(&p, run[0], memo);
 	hire(&p, "default");
 	until_step(&p, run[0], "a", "dead");
 	assert_failed(&p, run[0], "a", "error", "");
