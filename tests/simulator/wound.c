@@ -301,13 +301,26 @@ static void mend_idle(struct wound *x)
 	x->definition->idle_since = x->w->model.now;
 }
 
+/*
+ * One that was mended knows only the queues that it held something of: a read
+ * that was served after that is damage of its own.
+ */
+static bool holds_elsewhere(const struct wound *x)
+{
+	for (int q = 0; q < QUEUES; q++)
+		if (!(x->worker->queues & (1u << q)) &&
+		    model_is_held(&x->w->model, x->worker->number, q))
+			return true;
+	return false;
+}
+
 static bool find_worker(struct wound *x, uint32_t choice, bool is_lost)
 {
 	for (uint32_t i = 0; i < WORKERS_MAX; i++) {
 		x->worker = &x->w->model.workers[(choice + i) % WORKERS_MAX];
 		if (!x->worker->number || !x->worker->is_there ||
 		    x->worker->is_lost != is_lost ||
-		    x->worker->is_leased == is_lost)
+		    x->worker->is_leased == is_lost || holds_elsewhere(x))
 			continue;
 		name_worker(x->about, x->worker->number);
 		MEND(x, "worker %s", x->about);
