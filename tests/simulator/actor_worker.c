@@ -48,6 +48,20 @@ static struct call call_of(const struct worker *of, enum function f)
 	return (struct call){.function = f, .who = of->number, .step = -1};
 }
 
+/*
+ * After a power cut ids are given out once more: what one item has put back may
+ * come to have that of another, which its worker knows from a time that never
+ * was. The model learns ids behind a call only; so it is told of one at a time.
+ */
+static bool may_go_along(const struct world *w, const struct call *c,
+			 const struct item *item)
+{
+	for (int i = 0; w->was_cut && i < c->count; i++)
+		if (c->items[i].run == item->run)
+			return false;
+	return true;
+}
+
 static bool act_take(struct world *w, struct worker *of, const struct action *a)
 {
 	struct call c = call_of(of, CALL_take);
@@ -56,7 +70,8 @@ static bool act_take(struct world *w, struct worker *of, const struct action *a)
 	if (!of->is_registered)
 		return false;
 	for (int i = 0; i < HANDS_MAX && c.count < wanted; i++)
-		if (of->hands[i].state == HAND_GIVEN)
+		if (of->hands[i].state == HAND_GIVEN &&
+		    may_go_along(w, &c, &of->hands[i].item))
 			c.items[c.count++] = of->hands[i].item;
 	if (c.count == 0)
 		return false;
