@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "crash.h"
+#include "evaluator.h"
 #include "gather.h"
 #include "round.h"
 
@@ -242,13 +243,14 @@ static void stop_started(struct attempt *a, bool at_once)
 }
 
 /*
- * Whether the attempt waits for nothing any more. The evaluator answers soon,
- * Redis may take for ever.
+ * Whether the attempt waits for nothing any more: Redis may take for ever, and
+ * what others ask the evaluator long.
  */
 static bool leave_preparing(struct attempt *a)
 {
 	if (!a->work)
-		return recall_forget(a) || transfer_leave(a);
+		return recall_forget(a) || transfer_leave(a) ||
+		       attempt_leave_evaluator(a);
 	if (definition_is_fetched(a->definition))
 		gather_leave(a);
 	else

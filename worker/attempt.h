@@ -101,9 +101,10 @@ struct attempt {
 	jv scope;  /* {input, steps, run, env; item, index}, for late ones */
 	jv output; /* of a round, until it is known whether that is all */
 
-	void *work;        /* the kind's own, from start() to the end */
-	bool wants_heir;   /* it keeps its slot, once done, for a successor */
-	struct news *news; /* progress, log...; NULL while there is none */
+	void *work;         /* the kind's own, from start() to the end */
+	bool wants_heir;    /* it keeps its slot, once done, for a successor */
+	struct news *news;  /* progress, log...; NULL while there is none */
+	struct wait *asked; /* what the evaluator is asked; NULL: nothing */
 	struct recall *recall; /* of `cache`; NULL where it does not say it */
 	struct transfer *transfer; /* of its big values, while under way */
 	struct noted_blob *noted;  /* big values in the lists that it reads */

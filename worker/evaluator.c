@@ -18,7 +18,7 @@ struct question {
 	struct question *next;
 	const struct formula *formula;
 	jv scope;
-	evaluator_fn *on_value;
+	evaluator_fn *on_value; /* NULL: nobody waits for it any more */
 	void *arg;
 	size_t sent; /* bytes; 0: not sent yet */
 	int tries;
@@ -91,7 +91,8 @@ static void on_telling(uv_idle_t *idle)
 		struct question *x = now.first;
 
 		now.first = x->next;
-		x->on_value(x->arg, x->value, x->err);
+		if (x->on_value)
+			x->on_value(x->arg, x->value, x->err);
 		jv_free(x->value);
 		free(x->err);
 		free(x);
@@ -120,6 +121,24 @@ static void on_closed(void *arg);
 static void pump(struct evaluator *e);
 static void restart_patience(struct evaluator *e);
 
+/* What nobody waits for goes; not what the child has, who answers in order. */
+static void drop_forgotten(struct evaluator *e)
+{
+	struct queue all = e->asked;
+
+	queue_init(&e->asked);
+	while (all.first) {
+		struct question *x = queue_shift(&all);
+
+		if (x->on_value || x->sent) {
+			queue_push(&e->asked, x);
+			continue;
+		}
+		jv_free(x->scope);
+		free(x);
+	}
+}
+
 /* Nothing is said to it any more, and nothing heard. */
 static void end_oracle(struct evaluator *e)
 {
@@ -131,6 +150,7 @@ static void end_oracle(struct evaluator *e)
 	for (struct question *x = e->asked.first; x; x = x->next)
 		x->sent = 0;
 	e->sent_count = e->sent_bytes = 0;
+	drop_forgotten(e);
 }
 
 /* Questions */
@@ -245,8 +265,8 @@ static void on_late(uv_timer_t *timer)
 		  "the expression took longer than %s; simplify it or raise "
 		  "worker.expression_timeout",
 		  duration_format(e->timeout_ms, took));
-	end_oracle(e);
 	fail_first(e, &err);
+	end_oracle(e);
 	pump(e);
 }
 
@@ -257,13 +277,13 @@ static void on_lost(void *arg)
 	bool was_working = x && x->sent;
 	struct error err;
 
-	end_oracle(e);
 	if (was_working && ++x->tries == TRIES_MAX) {
 		error_set(&err, ERR_INPUT,
 			  "the expression ended its evaluator: it needs more "
 			  "memory than allowed");
 		fail_first(e, &err);
 	}
+	end_oracle(e);
 	pump(e);
 }
 
@@ -292,8 +312,8 @@ static void on_answer(void *arg, struct slice body)
 
 /* Asking */
 
-void evaluator_ask(struct evaluator *e, const struct formula *f, jv scope,
-		   evaluator_fn *on_value, void *arg)
+struct question *evaluator_ask(struct evaluator *e, const struct formula *f,
+			       jv scope, evaluator_fn *on_value, void *arg)
 {
 	struct question *x = xcalloc(1, sizeof(*x));
 	struct error err;
@@ -308,12 +328,19 @@ void evaluator_ask(struct evaluator *e, const struct formula *f, jv scope,
 	if (!template_is_plain(f->template)) {
 		queue_push(&e->asked, x);
 		pump(e);
-		return;
+		return x;
 	}
 	if (template_expand(f->template, scope, &value, &err) == 0)
 		tell(e, x, value, NULL);
 	else
 		tell(e, x, jv_invalid(), &err);
+	return x;
+}
+
+void evaluator_forget(struct evaluator *e, struct question *x)
+{
+	x->on_value = NULL;
+	drop_forgotten(e);
 }
 
 /* Beginning and end */
@@ -387,6 +414,7 @@ void evaluator_stop(struct evaluator *e, void (*on_stopped)(void *arg),
 struct wait {
 	struct attempt *attempt;
 	attempt_value_fn *on_value;
+	struct question *question;
 };
 
 static void on_attempt_value(void *arg, jv value, const struct error *err)
@@ -394,6 +422,7 @@ static void on_attempt_value(void *arg, jv value, const struct error *err)
 	struct wait wait = *(struct wait *)arg;
 
 	free(arg);
+	wait.attempt->asked = NULL;
 	wait.on_value(wait.attempt, value, err);
 }
 
@@ -404,10 +433,23 @@ void attempt_evaluate(struct attempt *a, const struct formula *f,
 	struct wait *wait = xmalloc(sizeof(*wait));
 	jv scope = jv_copy(a->scope);
 
-	*wait = (struct wait){a, on_value};
+	must(!a->asked);
+	*wait = (struct wait){a, on_value, NULL};
+	a->asked = wait;
 	if (name)
 		scope = jv_object_set(scope, jv_string(name), extra);
 	else
 		jv_free(extra);
-	evaluator_ask(e, f, scope, on_attempt_value, wait);
+	wait->question = evaluator_ask(e, f, scope, on_attempt_value, wait);
+}
+
+bool attempt_leave_evaluator(struct attempt *a)
+{
+	if (!a->asked)
+		return false;
+	evaluator_forget(tools_evaluator(worker_tools(a->worker)),
+			 a->asked->question);
+	free(a->asked);
+	a->asked = NULL;
+	return true;
 }

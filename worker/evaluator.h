@@ -37,11 +37,21 @@ void evaluator_stop(struct evaluator *e, void (*on_stopped)(void *arg),
 /*
  * Evaluates f, in this process where it is plain. Owns scope; f must stay
  * until on_value comes: once, and never before the call has returned. value
- * is borrowed, and invalid where err is not NULL.
+ * is borrowed, and invalid where err is not NULL. Returns what
+ * evaluator_forget() takes until then.
  */
 typedef void evaluator_fn(void *arg, jv value, const struct error *err);
-void evaluator_ask(struct evaluator *e, const struct formula *f, jv scope,
-		   evaluator_fn *on_value, void *arg);
+struct question *evaluator_ask(struct evaluator *e, const struct formula *f,
+			       jv scope, evaluator_fn *on_value, void *arg);
+
+/* on_value, which has not come yet, does not come any more. */
+void evaluator_forget(struct evaluator *e, struct question *x);
+
+/*
+ * Nobody waits any more for what the attempt has asked (attempt_evaluate).
+ * False if it waits for nothing.
+ */
+bool attempt_leave_evaluator(struct attempt *a);
 
 /* main() of the child. */
 int evaluator_main(void);

@@ -35,6 +35,18 @@ for run in "${bad[@]}"; do
 		'took longer than 500ms'
 done
 
+# Who is told to stop does not wait for what expressions give, for nobody needs it.
+start_worker --worker-queues slow --worker-grace 100ms
+sed "s/retry:/queue: slow, retry:/" "$TREADLE_TEST_TMP/bad.yaml" >"$TREADLE_TEST_TMP/slow.yaml"
+for _ in $(seq 20); do treadle submit "$TREADLE_TEST_TMP/slow.yaml" >/dev/null; done
+pending() { redis XPENDING 'treadle:{0}:queue:slow' workers | head -n 1; }
+wait_until '[ "$(pending)" -gt 14 ]'
+stop "$WORKER" 60
+is 'it says good-bye' "$STATUS" 0
+unlike 'and gives up nothing' "$(log_of "$WORKER")" 'gives up'
+is 'and has handed back all' "$(pending)" 0
+WORKER=${WORKERS[0]}
+
 # The child dies for reasons of its own: nobody notices.
 pgrep -P "$WORKER" >"$TREADLE_TEST_TMP/children"
 ok 'the worker has children' test -s "$TREADLE_TEST_TMP/children"
