@@ -201,8 +201,9 @@ local function bound(p, id, deadline, now)
 end
 
 -- The child of an earlier try, if it was given the same input; it runs again if
--- it had failed. Returns its id, or nil.
-local function resume(p, at, input)
+-- it had failed, and goes on if it was to end with that try. Returns its id, or
+-- nil.
+local function resume(p, at, input, now)
   local key = run_key(p, at.id)
   local id = call('HGET', key, 'child:' .. at.name)
   local of = id and run.read(p, id)
@@ -213,8 +214,11 @@ local function resume(p, at, input)
     return nil
   end
   of.graph = definition.get(p, of.def)
-  local state = run_state.read(of.state)
-  if of.graph and (state == 'failed' or state == 'cancelled') then
+  local state, _, _, phase = run_state.read(of.state)
+  if of.graph and of.revoked and state == 'running' and not phase then
+    call('HDEL', run_key(p, id), 'revoked')
+    control.renew_deadline(p, id, of, now)
+  elseif of.graph and (state == 'failed' or state == 'cancelled') then
     local is_done, why = pcall(control.retry_run, p, id, of, state)
     if not is_done and not (type(why) == 'table' and why.complaint) then
       error(why)
@@ -247,7 +251,7 @@ local function begin(batch, at, id, input, deadline, now)
   if not at.is_run_running then
     return step.end_with_run(batch, at, now)
   end
-  id = resume(p, at, input) or create(batch, at, id, input, now)
+  id = resume(p, at, input, now) or create(batch, at, id, input, now)
   if not id then
     local failure = { class = 'unsupported', code = 0,
       detail = 'no definition of its workflow is stored' }

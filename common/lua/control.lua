@@ -161,18 +161,26 @@ local function reindex(p, id, of, state)
   child.place(p, id, of, 'running')
 end
 
-local function reopen(p, id, of, state, left, now)
+-- Its deadline counts from now on. of: its fields, and `graph`.
+function control.renew_deadline(p, id, of, now)
   local key = p .. 'run:' .. id
-  reindex(p, id, of, state)
-  call('HSET', key, 'state', run_state.write('running', left, true))
-  call('HDEL', key, 'reason', 'deadline_at')
-  if of.graph.undo then
-    call('HDEL', p .. 'out:' .. id, '.reason')
-  end
+  call('HDEL', key, 'deadline_at')
+  call('ZREM', p .. 'delayed', id .. '/')
   if of.graph.deadline > 0 then
     call('HSET', key, 'deadline_at', now + of.graph.deadline)
     run.schedule(p, id .. '/', now + of.graph.deadline)
   end
+end
+
+local function reopen(p, id, of, state, left, now)
+  local key = p .. 'run:' .. id
+  reindex(p, id, of, state)
+  call('HSET', key, 'state', run_state.write('running', left, true))
+  call('HDEL', key, 'reason')
+  if of.graph.undo then
+    call('HDEL', p .. 'out:' .. id, '.reason')
+  end
+  control.renew_deadline(p, id, of, now)
 end
 
 -- Goes on undoing where that had not succeeded, with the same idempotency

@@ -19,7 +19,7 @@ register w1 >/dev/null
 
 # begin N: a run of top; its p is taken.
 begin() {
-	r=$(run_id "$1") c=$(run_id "5$1")
+	r=$(run_id "$1") c=$(run_id "$((50 + $1))")
 	redis XTRIM "$P:queue:q" MAXLEN 0 >/dev/null # what others have left
 	call submit "$r" top '' '' 0 >/dev/null
 	take_step p
@@ -158,6 +158,19 @@ is 'a coordinator sees to it' "$(field "$(run_id 95)" state)" 'cancelled 2'
 is 'it says why' "$(field "$(run_id 95)" reason | query .detail)" \
 	"with $r/p, which performed it"
 is 'it is listed no more' "$(listed "$(run_id 95)")" ''
+begin 11
+spawn "$c" >/dev/null
+call cancel "$r" >/dev/null
+call retry "$r" >/dev/null
+take_step p
+spawn "$(run_id 96)" >/dev/null
+is 'a parent that is retried before that takes its child up again' "$(field "$r" child:p)" "$c"
+call promote k1 1000 100 >/dev/null
+is 'which goes on' "$(field "$c" state | cut -d " " -f 1)" running
+is 'and is to end no more' "$(field "$c" revoked)$(redis ZSCORE "$P:delayed" "$c/")" ''
+call cancel "$r" >/dev/null
+call promote k1 1000 100 >/dev/null
+is 'until its parent is cancelled again' "$(field "$c" state | cut -d " " -f 1)" cancelled
 begin 5
 spawn "$c" >/dev/null
 call cancel "$c" by-hand >/dev/null
