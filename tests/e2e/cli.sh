@@ -15,7 +15,7 @@ refused() {
 	lines=$(wc -l <"$TREADLE_TEST_TMP/stderr")
 	[ "$status" = "$code" ] && [ -z "$out" ] && [ "$lines" = 1 ] &&
 		[[ $said == treadle:\ * ]] && [[ $said =~ $regex ]]
-	result $? "$name" || note "status $status, expected $code; $lines lines"\
+	result $? "$name" || explain "status $status, expected $code; $lines lines"\
 $'\n'"  out: $out"$'\n'" said: $said"$'\n'"expected: /$regex/"
 }
 

@@ -131,7 +131,7 @@ each_wish() {
 	done
 	[ ! -s "$file" ]
 	result $? "$1, $2: ${#INDICES[@]} of $3 wishes (from $((from + 1)), stride $STRIDE)" ||
-		note "$(head -n 60 "$file")"
+		explain "$(head -n 60 "$file")"
 }
 
 # each_kind NAME: the same for each kind that the last program has wished.

@@ -138,6 +138,8 @@ comes_to_its_end() {
 	perform_under none 3>&2
 	is "$name: in peace it comes to its end" \
 		"$STATUS $(state_of "$RUN")" "${5:-0 $ends}"
+	[ "$(state_of "$RUN")" = "$ends" ] ||
+		explain "$(redis HGET "treadle:{0}:run:$RUN" reason)"
 	each_kind "$name"
 	[ -z "${EXHAUST_CASES:-}" ] || mend
 }

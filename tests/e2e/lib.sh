@@ -57,6 +57,8 @@ pause() { read -r -t 0.02 -u "$pause_fd"; }
 # --- results -----------------------------------------------------------------
 
 note() { printf '%s\n' "$*" | sed 's/^/# /'; }
+# What is wrong with a result: shown whoever runs the test.
+explain() { note "$@" >&2; }
 
 result() { # STATUS NAME
 	tests=$((tests + 1))
@@ -76,25 +78,25 @@ ok() {
 	"$@" >"$TREADLE_TEST_TMP/said" 2>&1 || status=$?
 	result $((status != 0)) "$name" && return
 	said=$(tail -n 30 "$TREADLE_TEST_TMP/said")
-	note "status $status of: $*${said:+$'\n'$said}"
+	explain "status $status of: $*${said:+$'\n'$said}"
 }
 
 # is NAME GOT EXPECTED: two texts are the same.
 is() {
 	[ "$2" = "$3" ]
-	result $? "$1" || note "     got: $2"$'\n'"expected: $3"
+	result $? "$1" || explain "     got: $2"$'\n'"expected: $3"
 }
 
 # like NAME GOT REGEX: a text matches an extended regular expression.
 like() {
 	[[ $2 =~ $3 ]]
-	result $? "$1" || note "     got: $2"$'\n'"expected: /$3/"
+	result $? "$1" || explain "     got: $2"$'\n'"expected: /$3/"
 }
 
 # unlike NAME GOT REGEX: it does not.
 unlike() {
 	[[ ! $2 =~ $3 ]]
-	result $? "$1" || note "       got: $2"$'\n'"unexpected: /$3/"
+	result $? "$1" || explain "       got: $2"$'\n'"unexpected: /$3/"
 }
 
 # fail MESSAGE: the test can't go on.

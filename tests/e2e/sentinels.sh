@@ -108,16 +108,20 @@ be_primary() {
 	ln -sf "node.$1.sock" "$TREADLE_TEST_TMP/redis.sock"
 }
 
-# Until all Sentinels name another one, and it agrees; which is NODE then.
-follow_failover() {
-	local old=$NODE i port
+# Whether all Sentinels name another one than OLD, the same; which is NODE then.
+# It agrees, unless they have found the next by now.
+has_moved() { # OLD
+	local i port named=
 	for i in "${!sentinel_ports[@]}"; do
 		is_running "${sentinel_pids[$i]}" || continue
-		wait_until "[ \"\$(named_port $i)\" != ${node_ports[$old]} ]" 60
 		port=$(named_port "$i")
+		[[ -n $port && $port != "${node_ports[$1]}" ]] &&
+			[ "${named:-$port}" = "$port" ] || return 1
+		named=$port
 	done
 	for i in "${!node_ports[@]}"; do
-		[ "${node_ports[$i]}" != "$port" ] || be_primary "$i"
+		[ "${node_ports[$i]}" != "$named" ] || be_primary "$i"
 	done
-	wait_until 'redis ROLE | grep -q master'
+	redis ROLE | grep -q master
 }
+follow_failover() { wait_until "has_moved $NODE" 90; }
